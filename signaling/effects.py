@@ -1,0 +1,170 @@
+"""What the consultation asks its caller to do, in order. Effects are data; server/rooms.py carries them out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from signaling.media.reports import LayerWish
+from signaling.messages import ServerEnvelope
+from signaling.states import Trigger, VisitState
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put one message into the seat's socket queue."""
+
+    seat: str
+    envelope: ServerEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSocket:
+    """Close the seat's socket after what is queued for it."""
+
+    seat: str
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """
+    Store a change of the visit, then tell `Consultation.stored`, `deferred` or `visit_changed`.
+
+    Nothing is announced before. One is under way at a time.
+    """
+
+    trigger: Trigger
+    before: VisitState
+    after: VisitState
+    actor: str
+    """Seat id, or `system` for a clock."""
+    cause: str
+    """A stable word: command, lost, clock, rejoined, …"""
+    may_wait: bool
+    """False: refuse the command when the database is away; True: go on and store it later, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChat:
+    """Store a chat message, then tell `Consultation.chat_stored`. Waits while the database is away."""
+
+    seat: str
+    role: str
+    text: str = field(repr=False)
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease:
+    """Renew the practitioner's claim: their socket lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeTransfer:
+    """Create the linked visit, then tell `Consultation.transferred`."""
+
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPublish:
+    """Ask the relay to answer this offer, then tell `Published` or `Refused` (README "Media")."""
+
+    seat: str
+    link: str
+    generation: int
+    sdp: str = field(repr=False)
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySubscribe:
+    """Ask the relay for an offer, then tell `Offered` or `Refused`."""
+
+    seat: str
+    link: str
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySubscribeOffer:
+    """Ask the relay to answer a recvonly offer (WHEP), then tell `Published` or `Refused`."""
+
+    seat: str
+    link: str
+    sdp: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayAnswer:
+    """Hand the client's answer to the relay; tell `Refused` when it is refused."""
+
+    seat: str
+    link: str
+    generation: int
+    sdp: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayMute:
+    """Stop or resume a seat's source at the relay."""
+
+    seat: str
+    source: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLayers:
+    """Tell the relay how large a seat shows each track."""
+
+    link: str
+    wishes: tuple[LayerWish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayCloseLink:
+    """End one media link."""
+
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayCloseRoom:
+    """End all media of the visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswered:
+    """Answer a device's HTTP request with this description (WHIP, WHEP)."""
+
+    link: str
+    sdp: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRefused:
+    """Answer a device's HTTP request with this problem."""
+
+    link: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellQueue:
+    """Presence or state changed in a way that the staff's queue shows."""
+
+
+RelayEffect = (
+    RelayPublish
+    | RelaySubscribe
+    | RelaySubscribeOffer
+    | RelayAnswer
+    | RelayMute
+    | RelayLayers
+    | RelayCloseLink
+    | RelayCloseRoom
+)
+StoreEffect = Transition | StoreChat | RenewLease | MakeTransfer
+Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue

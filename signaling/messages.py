@@ -1,0 +1,441 @@
+"""The wire protocol's messages as frozen values: what a client may say, what the server says. See README "Messages"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from signaling.media.reports import LayerWish, Track
+from signaling.states import Presence, Role, VisitState
+
+Source = Literal["microphone", "camera", "screen", "second_camera", "device"]
+SOURCES: tuple[Source, ...] = ("microphone", "camera", "screen", "second_camera", "device")
+
+
+# Client to server
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where a page that lost its socket wants to go on."""
+
+    key: str
+    """From the last welcome."""
+    ack: int
+    """The highest server `seq` that the page saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message on a socket."""
+
+    ticket: str = field(repr=False)
+    resume: ResumePoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Keeps the socket alive and carries `ack`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """The client's offer on its up link. A higher generation replaces a lower one."""
+
+    generation: int
+    sdp: str = field(repr=False)
+    sources: Mapping[str, Source]
+    """mid -> what it carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Asks for the relay's offer on the down link; `restart` for an ICE restart of it."""
+
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The client's answer to the offer of this generation."""
+
+    generation: int
+    sdp: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """The sender stops or resumes one of its own sources; the relay stops it too."""
+
+    source: Source
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChatText:
+    """A chat message; the same key again is the same message."""
+
+    text: str = field(repr=False)
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """How large the sender shows each track of its down link."""
+
+    wishes: tuple[LayerWish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientQuality:
+    """The client's own statistics; names to numbers."""
+
+    stats: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The practitioner calls the patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The patient takes the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The practitioner puts the call on hold: nobody is heard or seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The practitioner takes the call off hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The practitioner ends the call. Only they can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The practitioner hands the patient on; the linked visit is made by the server."""
+
+    to: str | None = None
+    """Account id of the colleague; None puts the linked visit in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """The practitioner's red button: the visit is an emergency until handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The practitioner sends a seat out of the room (never the patient's)."""
+
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The sender leaves on purpose. Does not end a call that has begun."""
+
+
+ClientMessage = (
+    Hello
+    | Ping
+    | Publish
+    | Subscribe
+    | Answer
+    | Mute
+    | ChatText
+    | Layers
+    | ClientQuality
+    | Ring
+    | Accept
+    | Hold
+    | Resume
+    | End
+    | Transfer
+    | Escalate
+    | Remove
+    | Leave
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEnvelope:
+    """One parsed frame."""
+
+    message: ClientMessage
+    id: str | None
+    """The reply's `re`."""
+    seq: int
+    """The client's count of its journalled messages; 0 for others."""
+    ack: int
+    """The highest server `seq` that the client saw."""
+
+
+# Server to client
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """One seat as the others see it."""
+
+    seat: str
+    role: Role
+    display: str = field(repr=False)
+    presence: Presence
+    muted: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLine:
+    """One stored chat message. `number` counts up by one in a visit."""
+
+    number: int
+    seat: str
+    role: str
+    text: str = field(repr=False)
+    key: str
+    at: str
+    """RFC 3339, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The answer to hello: who you are and everything you need to draw the page."""
+
+    seat: str
+    role: Role
+    resume_key: str = field(repr=False)
+    resumed: bool
+    """True: the missed messages follow. False: this is the whole state, forget what you knew."""
+    visit: str
+    state: VisitState
+    seats: tuple[SeatView, ...]
+    links: Mapping[str, str]
+    """`up` and `down` -> state of your media link at the relay; a missing one must be set up anew."""
+    ice_servers: tuple[Mapping[str, object], ...]
+    chat: tuple[ChatLine, ...]
+    """The last 100."""
+    admitted: bool
+    """Whether you may publish and subscribe now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer to a command that has no other answer (`re` names it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The visit moved."""
+
+    state: VisitState
+    at: str
+    admitted: bool
+    """Whether the receiver may publish and subscribe now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsChanged:
+    """Who is here now."""
+
+    seats: tuple[SeatView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """The patient's honest place. Not journalled: the next one replaces it."""
+
+    position: int
+    ahead: int
+    wait_min: tuple[int, int] | None
+    """Minutes, low and high; None when nothing can be promised."""
+    may_be_overtaken: bool = True
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A practitioner took the visit."""
+
+    display: str
+    registration_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The practitioner let go, or was lost before the call: same place, keep waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The practitioner calls; answer with accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The relay's answer to publish."""
+
+    generation: int
+    sdp: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The relay's offer on the down link; answer it with the same generation."""
+
+    generation: int
+    sdp: str = field(repr=False)
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLost:
+    """The media relay is gone: publish and subscribe anew, now or with back-off while refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A chat message is stored: told to everyone, the sender too."""
+
+    line: ChatLine
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A side is lost: which seat, and what to do now (README "Drop")."""
+
+    seat: str
+    role: Role
+    step: Literal["wait", "audio", "phone", "decide"]
+    since_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The patient does not answer the ring: what the practitioner should do now."""
+
+    step: Literal["ring-again", "phone", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks; None after silence."""
+
+    seat: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatQuality:
+    """How well a seat hears and is heard."""
+
+    seat: str
+    score: float
+    verdict: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStopped:
+    """A seat's source went silent, or sounds again, although its link lives."""
+
+    seat: str
+    source: str
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChanged:
+    """What the receiver gets now: high, mid, low or audio_only."""
+
+    rung: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Whether the consultation is recorded."""
+
+    state: Literal["off", "consent-pending", "on", "gap", "sealed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """Call this number; the text says what to do."""
+
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The visit goes on in another one; the page asks for a ticket of that visit."""
+
+    visit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """The server closes the socket next."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message was refused; type `error` on the wire."""
+
+    code: str
+    detail: str
+
+
+ServerMessage = (
+    Welcome
+    | Pong
+    | Done
+    | StateChanged
+    | SeatsChanged
+    | QueuePlace
+    | Claimed
+    | Released
+    | Ringing
+    | Published
+    | Offer
+    | RelayLost
+    | ChatMessage
+    | Drop
+    | Unanswered
+    | Speaker
+    | SeatQuality
+    | MediaStopped
+    | LayerChanged
+    | Recording
+    | Emergency
+    | Transferred
+    | Bye
+    | Failure
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEnvelope:
+    """One message on its way to a client."""
+
+    message: ServerMessage
+    seq: int = 0
+    """Journal number; 0 when not journalled."""
+    ack: int = 0
+    """The highest client `seq` that is done with: what it asked for is stored."""
+    re: str | None = None
+    """The id of the message that this answers."""
