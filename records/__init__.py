@@ -1,0 +1,1 @@
+"""What is kept, who may see it, how it is sealed. Pure except `records.store`; specification: records/README.md."""
