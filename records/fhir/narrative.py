@@ -1,0 +1,51 @@
+"""text.div: which XHTML may stand in a narrative (FHIR R4 §2.4.0: no scripts, no forms, no outside content)."""
+
+from __future__ import annotations
+
+from xml.parsers.expat import ExpatError, ParserCreate
+
+_NAMESPACE = "http://www.w3.org/1999/xhtml"
+_ELEMENTS = frozenset(
+    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li"
+    " ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var".split()
+)
+_ATTRIBUTES = frozenset(
+    "abbr accesskey align alt axis border cellhalign cellpadding cellspacing cellvalign char charoff charset class"
+    " colspan dir frame headers height href hreflang id lang longdesc name nowrap rel rev rowspan rules scope shape span"
+    " src start style summary tabindex title type valign value width xml:lang xmlns".split()
+)
+# "class", "style", "href" may not carry code or fetch anything (§2.4.0.1)
+_FORBIDDEN_VALUES = ("javascript:", "data:text", "vbscript:", "expression(", "url(")
+
+
+class _Refused(Exception):
+    """Ends the parse at the first fault."""
+
+
+def narrative_fault(text: str) -> str | None:
+    """Say what is wrong with a narrative, or None."""
+    parser = ParserCreate()
+    parser.StartElementHandler = _check_element
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.EntityDeclHandler = _refuse_doctype
+    try:
+        parser.Parse(text.strip(), True)
+    except _Refused as fault:
+        return str(fault)
+    except ExpatError:
+        return "the narrative is not well-formed XHTML"
+    return None if text.lstrip().startswith("<div") else "the narrative must be one div"
+
+
+def _check_element(name: str, attributes: dict[str, str]) -> None:
+    if name not in _ELEMENTS:
+        raise _Refused("the narrative has an element that is not allowed")
+    if name == "div" and attributes.get("xmlns", _NAMESPACE) != _NAMESPACE:
+        raise _Refused("the narrative's namespace is not XHTML")
+    for attribute, value in attributes.items():
+        if attribute not in _ATTRIBUTES or any(f in value.lower() for f in _FORBIDDEN_VALUES):
+            raise _Refused("the narrative has an attribute that is not allowed")
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise _Refused("the narrative may not declare entities")
