@@ -1,0 +1,278 @@
+// @ts-check
+/**
+ * One seat in one consultation: socket, two media links, own devices. Carries out the effects of call/state.js.
+ */
+
+import { post } from '../api.js';
+import { openDevice } from '../media/devices.js';
+import { DownLink, UpLink } from '../media/links.js';
+import { between, sampleOf, verdictOf } from '../media/quality.js';
+import { Action, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
+import { Connection, SignallingSocket } from '../signalling/socket.js';
+import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
+
+// Fine enough for the 2 s patience of recovery.js, coarse enough to cost nothing on an old phone.
+const WATCH_EVERY_MS = 500;
+const STATS_EVERY_MS = 2_000;
+// A relay that is killed is back in about two seconds.
+const REFUSED_PAUSE_MS = 1_000;
+/** Problems after which another ticket will not help. */
+const FINAL_CODES = ['not-signed-in', 'not-found', 'not-allowed', 'wrong-state', 'link-revoked', 'link-expired'];
+
+/**
+ * @typedef {import('./state.js').CallState} CallState
+ * @typedef {import('./state.js').CallAction} CallAction
+ * @typedef {'microphone'|'camera'} OwnSource
+ * @typedef {object} SessionOptions
+ * @property {string} [visitId] needed by staff; a patient's session knows its visit
+ * @property {RTCIceServer[]} iceServers
+ * @property {(state: CallState) => void} onState
+ * @property {boolean} [audioOnly] start without the camera
+ * @property {(closeCode: number) => void} [onEnd] the seat is gone for good; 4409: a newer page has it
+ */
+
+export class CallSession {
+  /** @type {CallState} */
+  state = initialCall();
+  /** @type {Map<string, MediaStreamTrack>} "seat/source" -> what we receive */
+  media = new Map();
+  /** @type {Map<OwnSource, MediaStreamTrack>} */
+  own = new Map();
+  #options;
+  #socket;
+  #up;
+  #down;
+  #watches = { up: newWatch(0), down: newWatch(0) };
+  #isStarted = false;
+  /** @type {import('../media/quality.js').Sample|null} */
+  #sample = null;
+  #abort = new AbortController();
+
+  /** @param {SessionOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.state = { ...this.state, audioOnly: Boolean(options.audioOnly), camera: { on: !options.audioOnly, problem: null } };
+    this.#socket = new SignallingSocket({
+      ticket: async () => (await post('/api/tickets', options.visitId ? { visit_id: options.visitId } : {})).ticket,
+      onMessage: (envelope) => this.#receive(envelope),
+      onConnection: (connection) => this.#dispatch({ type: 'connection', connection }),
+      onEnd: (code) => { this.#stopMedia(); options.onEnd?.(code); },
+      isFinal: (error) => FINAL_CODES.includes(/** @type {any} */ (error)?.code),
+    });
+    const configuration = { iceServers: options.iceServers, bundlePolicy: /** @type {const} */ ('max-bundle') };
+    const send = (/** @type {string} */ type, /** @type {unknown} */ body) => this.#socket.send(type, body);
+    this.#up = new UpLink(configuration, { send, onState: (state) => this.#linkState('up', state) });
+    this.#down = new DownLink(configuration, {
+      send, onState: (state) => this.#linkState('down', state), onTracks: (tracks) => this.#tracks(tracks),
+    });
+  }
+
+  /** Take the seat. */
+  open() {
+    const { signal } = this.#abort;
+    const connection = /** @type {EventTarget|undefined} */ (/** @type {any} */ (navigator).connection);
+    connection?.addEventListener('change', () => this.#networkChanged(), { signal });
+    window.addEventListener('online', () => this.#networkChanged(), { signal });
+    const watch = setInterval(() => this.#watch(false), WATCH_EVERY_MS);
+    const stats = setInterval(() => this.#measure(), STATS_EVERY_MS);
+    signal.addEventListener('abort', () => { clearInterval(watch); clearInterval(stats); }, { once: true });
+    this.#socket.open();
+  }
+
+  /** Give up the seat's connection (the seat itself stays on the server). */
+  close() {
+    this.#abort.abort();
+    this.#stopMedia();
+    this.#socket.close();
+  }
+
+  /** @param {string} type @param {unknown} [body] */
+  send(type, body = {}) {
+    this.#socket.send(type, body);
+  }
+
+  /** @param {string} text */
+  chat(text) {
+    this.#socket.send('chat', { text, key: crypto.randomUUID() });
+  }
+
+  markChatRead() {
+    this.#dispatch({ type: 'chat-read' });
+  }
+
+  /** Microphone or camera on or off. The camera is really released: its light goes out. @param {OwnSource} source @param {boolean} on */
+  async setDevice(source, on) {
+    if (source === 'microphone' && this.own.has('microphone')) /** @type {MediaStreamTrack} */ (this.own.get('microphone')).enabled = on;
+    else if (on) return this.#acquire(source);
+    else this.#release(source);
+    this.#socket.send('mute', { source, muted: !on });
+    this.#dispatch({ type: 'device', source, on, problem: null });
+  }
+
+  /** Sound only: no picture out, and none asked for. @param {boolean} on */
+  async setAudioOnly(on) {
+    this.#dispatch({ type: 'audio-only', on });
+    this.#wishLayers();
+    await this.setDevice('camera', !on);
+  }
+
+  /** @param {import('../types.js').Envelope} envelope */
+  #receive(envelope) {
+    const before = this.state;
+    this.#dispatch({ type: 'message', envelope });
+    for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope.body);
+  }
+
+  /** @param {Effect} effect @param {any} body */
+  #carryOut(effect, body) {
+    switch (effect) {
+      case Effect.START_MEDIA: return void this.#startMedia();
+      case Effect.REBUILD_UP: return void this.#buildUp();
+      case Effect.REBUILD_DOWN: return this.#buildDown();
+      case Effect.STOP_MEDIA: return this.#stopMedia();
+      case Effect.ACCEPT: return void this.#accept();
+      case Effect.TAKE_ANSWER: return void this.#up.published(body);
+      case Effect.ANSWER_OFFER: return void this.#down.offered(body).then(() => this.#wishLayers());
+      case Effect.HURRY: return this.#hurry();
+      case Effect.STOP: return this.close();
+    }
+  }
+
+  /** Answer as soon as the devices are open: a patient who sees the doctor is heard at once. */
+  async #accept() {
+    await this.#openDevices();
+    this.#socket.send('accept');
+  }
+
+  async #startMedia() {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    await this.#openDevices();
+    if (!this.#isStarted) return;
+    this.#buildDown();
+    await this.#buildUp();
+  }
+
+  /** Microphone first: if only one works, it must be that one. */
+  async #openDevices() {
+    if (this.state.microphone.on && !this.own.has('microphone')) await this.#acquire('microphone');
+    if (this.state.camera.on && !this.own.has('camera')) await this.#acquire('camera');
+  }
+
+  /** The relay refused or is restarting: look again in a second instead of after the full patience. */
+  #hurry() {
+    const since = performance.now() - CHECK_PATIENCE_MS + REFUSED_PAUSE_MS;
+    for (const name of /** @type {('up'|'down')[]} */ (['up', 'down'])) {
+      const watch = this.#watches[name];
+      if (watch.health === LinkHealth.NEW || watch.health === LinkHealth.CHECKING) this.#watches[name] = { ...watch, since };
+    }
+  }
+
+  #buildDown() {
+    this.#watches.down = newWatch(performance.now());
+    this.#down.subscribe();
+  }
+
+  async #buildUp() {
+    this.#watches.up = newWatch(performance.now());
+    await this.#up.rebuild();
+    for (const source of /** @type {OwnSource[]} */ (['microphone', 'camera'])) {
+      this.#socket.send('mute', { source, muted: !this.state[source].on || !this.own.has(source) });
+    }
+  }
+
+  #stopMedia() {
+    this.#isStarted = false;
+    this.#up.close();
+    this.#down.close();
+    for (const source of [...this.own.keys()]) this.#release(source);
+    this.media.clear();
+    if (this.state.tracks.length) this.#dispatch({ type: 'tracks', tracks: [] });
+  }
+
+  /** @param {OwnSource} source */
+  async #acquire(source) {
+    const { track, problem } = await openDevice(source);
+    if (track) {
+      this.own.set(source, track);
+      track.addEventListener('ended', () => this.own.get(source) === track && this.#unplugged(source), { signal: this.#abort.signal });
+    }
+    await this.#up.setTrack(source, track);
+    this.#dispatch({ type: 'device', source, on: Boolean(track), problem });
+    if (this.#isStarted) this.#socket.send('mute', { source, muted: !track });
+  }
+
+  /** @param {OwnSource} source */
+  #release(source) {
+    this.own.get(source)?.stop();
+    this.own.delete(source);
+    void this.#up.setTrack(source, null);
+  }
+
+  /** A headset was pulled out: take what is left. @param {OwnSource} source */
+  #unplugged(source) {
+    this.own.delete(source);
+    void this.#acquire(source);
+  }
+
+  /** @param {{track: import('../types.js').Track, media: MediaStreamTrack}[]} received */
+  #tracks(received) {
+    this.media = new Map(received.map(({ track, media }) => [`${track.seat}/${track.source}`, media]));
+    this.#dispatch({ type: 'tracks', tracks: received.map(({ track }) => track) });
+  }
+
+  #wishLayers() {
+    const wishes = this.state.tracks.filter((track) => track.kind === 'video')
+      .map((track) => ({ mid: track.mid, paused: this.state.audioOnly }));
+    if (wishes.length) this.#socket.send('layers', { wishes });
+  }
+
+  /** @param {'up'|'down'} link @param {string} state */
+  #linkState(link, state) {
+    const health = healthOf(state);
+    this.#watches[link] = observe(this.#watches[link], health, performance.now());
+    this.#dispatch({ type: 'link', link, health });
+  }
+
+  #networkChanged() {
+    this.#socket.retryNow();
+    this.#watch(true);
+  }
+
+  /** @param {boolean} networkChanged */
+  #watch(networkChanged) {
+    if (!this.#isStarted || this.state.connection !== Connection.OPEN) return;
+    for (const name of /** @type {('up'|'down')[]} */ (['up', 'down'])) {
+      const { watch, action } = decide(this.#watches[name], performance.now(), networkChanged);
+      this.#watches[name] = watch;
+      if (action !== Action.NONE) this.#repair(name, action);
+    }
+  }
+
+  /** @param {'up'|'down'} name @param {Action} action */
+  #repair(name, action) {
+    if (name === 'up') void (action === Action.RESTART ? this.#up.restart() : this.#up.rebuild());
+    else if (action === Action.RESTART) this.#down.restart();
+    else this.#down.subscribe();
+  }
+
+  async #measure() {
+    const peer = this.#down.peer;
+    if (!peer || this.state.down !== LinkHealth.CONNECTED) return;
+    const sample = sampleOf((await peer.getStats()).values(), performance.now());
+    if (this.#sample) {
+      const line = between(this.#sample, sample);
+      this.#socket.send('quality', { stats: line });
+      this.#dispatch({ type: 'verdict', verdict: verdictOf(line) });
+    }
+    this.#sample = sample;
+  }
+
+  /** @param {CallAction} action */
+  #dispatch(action) {
+    const state = reduceCall(this.state, action, performance.now());
+    if (state === this.state) return;
+    this.state = state;
+    this.#options.onState(state);
+  }
+}

@@ -1,0 +1,202 @@
+// @ts-check
+/**
+ * What one seat knows about its consultation. Pure: server messages and local events in, state and effects out.
+ * Used alike by the patient's page and the doctor's console.
+ */
+
+import { Connection } from '../signalling/socket.js';
+import { LinkHealth } from '../media/recovery.js';
+
+/** Effects for call/session.js. */
+export const Effect = Object.freeze({
+  START_MEDIA: 'start-media', STOP_MEDIA: 'stop-media', REBUILD_UP: 'rebuild-up', REBUILD_DOWN: 'rebuild-down',
+  ACCEPT: 'accept', TAKE_ANSWER: 'take-answer', ANSWER_OFFER: 'answer-offer', STOP: 'stop', HURRY: 'hurry',
+});
+/** @typedef {typeof Effect[keyof typeof Effect]} Effect */
+
+/** States of the visit in which the call has begun (signaling/states.py OPEN). */
+export const CALL_STATES = Object.freeze(['in_consult', 'held', 'dropped', 'emergency']);
+/** States after which nothing more comes. */
+export const CLOSED_STATES = Object.freeze([
+  'completed', 'left_unseen', 'no_show', 'service_cancelled', 'discontinued', 'entered_in_error', 'transferred',
+]);
+
+/** What is offered while a line is down, by seconds since the loss (consultation.md §7). */
+export const Rung = Object.freeze({ NONE: 'none', RECONNECTING: 'reconnecting', RETRYING: 'retrying', AUDIO: 'audio', PHONE: 'phone', DOCTOR: 'doctor' });
+/** @typedef {typeof Rung[keyof typeof Rung]} Rung */
+/** @type {readonly [number, Rung][]} seconds since the loss, highest first */
+export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, Rung.AUDIO], [5, Rung.RETRYING], [0, Rung.RECONNECTING]]);
+
+/**
+ * @typedef {import('../types.js').Seat} Seat
+ * @typedef {import('../types.js').Track} Track
+ * @typedef {import('../types.js').Envelope} Envelope
+ * @typedef {{on: boolean, problem: string|null}} OwnDevice
+ *
+ * @typedef {object} CallState
+ * @property {Connection} connection @property {string} seat @property {string} role @property {string} visitState @property {boolean} admitted we may publish and subscribe
+ * @property {readonly Seat[]} seats everyone, ourselves included
+ * @property {readonly Track[]} tracks what arrives on our down link
+ * @property {readonly import('../types.js').ChatEntry[]} chat oldest first @property {number} unread
+ * @property {import('../types.js').QueuePlace & {full?: boolean}|null} queue
+ * @property {import('../types.js').Practitioner|null} practitioner
+ * @property {{seat: string, role: string, step: string, since_s: number}|null} drop which side the server misses
+ * @property {string|null} unanswered what to do when the patient does not answer
+ * @property {boolean} ringing @property {string} speaker seat id @property {string} recording
+ * @property {import('../types.js').Emergency|null} emergency @property {string|null} bye reason
+ * @property {LinkHealth} up @property {LinkHealth} down
+ * @property {boolean} everConnected media of this call stood at least once
+ * @property {number|null} troubleSince ms, null while all is well
+ * @property {OwnDevice} microphone @property {OwnDevice} camera
+ * @property {boolean} audioOnly @property {string} verdict @property {string|null} error last error code
+ */
+
+/** @returns {CallState} */
+export const initialCall = () => ({
+  connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
+  practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', emergency: null, bye: null, up: LinkHealth.NEW,
+  down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
+  camera: { on: true, problem: null }, audioOnly: false, verdict: 'unknown', error: null,
+});
+
+/**
+ * @typedef {{type: 'message', envelope: Envelope}|{type: 'connection', connection: Connection}
+ *   |{type: 'link', link: 'up'|'down', health: LinkHealth}|{type: 'tracks', tracks: Track[]}
+ *   |{type: 'device', source: 'microphone'|'camera', on: boolean, problem: string|null}
+ *   |{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'chat-read'}} CallAction
+ */
+
+/** @param {CallState} state @param {CallAction} action @param {number} now ms @returns {CallState} */
+export function reduceCall(state, action, now) {
+  return withTrouble(step(state, action), now);
+}
+
+/** @param {CallState} state @param {CallAction} action @returns {CallState} */
+function step(state, action) {
+  switch (action.type) {
+    case 'message': return receive(state, action.envelope);
+    case 'connection': return { ...state, connection: action.connection };
+    case 'link': return {
+      ...state, [action.link]: action.health, everConnected: state.everConnected || action.health === LinkHealth.CONNECTED,
+    };
+    case 'tracks': return { ...state, tracks: action.tracks };
+    case 'device': return { ...state, [action.source]: { on: action.on, problem: action.problem } };
+    case 'audio-only': return { ...state, audioOnly: action.on };
+    case 'verdict': return { ...state, verdict: action.verdict };
+    case 'chat-read': return { ...state, unread: 0 };
+  }
+}
+
+/** @param {CallState} state @param {Envelope} envelope @returns {CallState} */
+function receive(state, { type, body }) {
+  switch (type) {
+    case 'welcome': return welcomed(state, body);
+    case 'state': return moved(state, body);
+    case 'seats': return { ...state, seats: body.seats };
+    case 'queue': return { ...state, queue: body };
+    case 'claimed': return { ...state, practitioner: body.practitioner ?? body };
+    case 'released': return { ...state, practitioner: null, ringing: false };
+    case 'ringing': return { ...state, ringing: true };
+    case 'drop': return { ...state, drop: body };
+    case 'unanswered': return { ...state, unanswered: body.step };
+    case 'chat': return addChat(state, body);
+    case 'speaker': return { ...state, speaker: body.seat };
+    case 'recording': return { ...state, recording: body.state };
+    case 'emergency': return { ...state, emergency: body };
+    case 'bye': return { ...state, bye: body.reason };
+    case 'error': return { ...state, error: body.code };
+    default: return state;
+  }
+}
+
+/** @param {CallState} state @param {any} body @returns {CallState} */
+function welcomed(state, body) {
+  const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null };
+  return {
+    ...state, ...fresh, seat: body.seat, role: body.role, visitState: body.visit.state, admitted: body.admitted, error: null,
+    bye: null, chat: mergeChat(state.chat, body.chat ?? []),
+  };
+}
+
+/** @param {CallState} state @param {any} body @returns {CallState} */
+function moved(state, body) {
+  const isQueued = ['waiting', 'away'].includes(body.state);
+  return {
+    ...state, visitState: body.state, admitted: body.admitted, unanswered: null,
+    ringing: state.ringing && body.state === 'called',
+    practitioner: isQueued ? null : state.practitioner,
+    drop: body.state === 'dropped' ? state.drop : null,
+  };
+}
+
+/** @param {readonly import('../types.js').ChatEntry[]} known @param {import('../types.js').ChatEntry[]} more */
+function mergeChat(known, more) {
+  const byKey = new Map([...known, ...more].map((entry) => [entry.key, entry]));
+  return [...byKey.values()].sort((a, b) => a.number - b.number);
+}
+
+/** @param {CallState} state @param {import('../types.js').ChatEntry} entry @returns {CallState} */
+function addChat(state, entry) {
+  if (state.chat.some((known) => known.key === entry.key)) return state;
+  return { ...state, chat: mergeChat(state.chat, [entry]), unread: state.unread + (entry.from === state.seat ? 0 : 1) };
+}
+
+/** Trouble begins when a link that stood (or the socket) is down during a call, and ends when both stand. @param {CallState} state @param {number} now @returns {CallState} */
+function withTrouble(state, now) {
+  const troubled = isInCall(state) && (state.connection !== Connection.OPEN || (state.everConnected && !isMediaUp(state)));
+  if (!troubled) return state.troubleSince === null ? state : { ...state, troubleSince: null };
+  return state.troubleSince === null ? { ...state, troubleSince: now } : state;
+}
+
+/** @param {CallState} state */
+export const isInCall = (state) => CALL_STATES.includes(state.visitState);
+/** @param {CallState} state */
+const isMediaUp = (state) => state.up === LinkHealth.CONNECTED && state.down === LinkHealth.CONNECTED;
+
+/** Which step of the drop ladder we are on. @param {CallState} state @param {number} now ms @returns {Rung} */
+export function rung(state, now) {
+  if (state.troubleSince === null) return Rung.NONE;
+  const seconds = (now - state.troubleSince) / 1000;
+  return LADDER.find(([from]) => seconds >= from)?.[1] ?? Rung.RECONNECTING;
+}
+
+/** Everyone but ourselves, with what they send. @param {CallState} state @returns {(Seat & {tracks: Track[]})[]} */
+export function others(state) {
+  return state.seats.filter((seat) => seat.seat !== state.seat)
+    .map((seat) => ({ ...seat, tracks: state.tracks.filter((track) => track.seat === seat.seat) }));
+}
+
+/**
+ * What has to be done after a message, in order.
+ * @param {CallState} before @param {CallState} after @param {Envelope} envelope
+ * @returns {Effect[]}
+ */
+export function effectsOf(before, after, envelope) {
+  switch (envelope.type) {
+    case 'welcome': return onWelcome(before, after, envelope.body);
+    case 'state': return onMove(before, after);
+    case 'released': return [Effect.STOP_MEDIA];
+    case 'ringing': return after.role === 'patient' ? [Effect.ACCEPT] : [];
+    case 'published': return [Effect.TAKE_ANSWER];
+    case 'offer': return [Effect.ANSWER_OFFER];
+    case 'relay-lost': return after.admitted ? [Effect.REBUILD_UP, Effect.REBUILD_DOWN] : [];
+    case 'error': return ['relay-refused', 'try-again'].includes(envelope.body.code) ? [Effect.HURRY] : [];
+    case 'bye': return [Effect.STOP];
+    default: return [];
+  }
+}
+
+/** A link that the server no longer knows is set up anew; one that it knows goes on untouched. @param {CallState} before @param {CallState} after @param {any} body @returns {Effect[]} */
+function onWelcome(before, after, body) {
+  if (!after.admitted) return before.admitted ? [Effect.STOP_MEDIA] : [];
+  if (!before.admitted) return [Effect.START_MEDIA];
+  const links = body.links ?? {};
+  return [...(links.up ? [] : [Effect.REBUILD_UP]), ...(links.down ? [] : [Effect.REBUILD_DOWN])];
+}
+
+/** @param {CallState} before @param {CallState} after @returns {Effect[]} */
+function onMove(before, after) {
+  if (after.admitted) return before.admitted ? [] : [Effect.START_MEDIA];
+  const wasReady = before.admitted || before.visitState === 'called'; // devices may be open since the ring
+  return wasReady && after.visitState !== 'called' ? [Effect.STOP_MEDIA] : [];
+}
