@@ -1,0 +1,62 @@
+"""What can keep Teleconsult from starting, each with what to do about it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StartFault(Exception):
+    """The product cannot start or go on; printed without a traceback, as `detail` and `remedy`."""
+
+    code: ClassVar[str] = "start-fault"
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(f"{detail}\n  What to do: {remedy}")
+        self.detail = detail
+        self.remedy = remedy
+
+
+class SettingsInvalid(StartFault):
+    """One or more settings are wrong; `detail` names every one of them."""
+
+    code = "settings-invalid"
+
+
+class DataFolderInUse(StartFault):
+    """Another running Teleconsult owns the data folder."""
+
+    code = "data-folder-in-use"
+
+
+class DatabaseUnavailable(StartFault):
+    """PostgreSQL could not be found, started or reached."""
+
+    code = "database-unavailable"
+
+
+class DatabaseForeign(StartFault):
+    """The cluster on disk is not the one that this data folder made, or of a version we do not know."""
+
+    code = "database-foreign"
+
+
+class AccountMissing(StartFault):
+    """Started as root, and there is no unprivileged account to drop to."""
+
+    code = "account-missing"
+
+
+class PortInUse(StartFault):
+    """Another program listens where we want to."""
+
+    code = "port-in-use"
+
+
+class KeyFileInvalid(StartFault):
+    """The key file is missing, damaged or readable by others."""
+
+    code = "key-file-invalid"
+
+
+class StopRequested(Exception):
+    """SIGINT, SIGTERM or SIGHUP came while something was being waited for; not a fault."""
