@@ -1,0 +1,236 @@
+"""What every request passes: an id, headers, the origin check, rates, who is asking, the body's shape; and every error's answer."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from server.auth import sessions
+from server.auth.access import Gate, Rule, is_allowed, rule_for
+from server.auth.principals import LinkHolder, Principal, Staff
+from server.auth.throttle import Buckets, Rate
+from server.errors import (
+    KNOWN_ERRORS,
+    UNEXPECTED,
+    BodyTooLarge,
+    ForbiddenOrigin,
+    MethodNotAllowed,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Problem,
+    TooManyRequests,
+    problem_of,
+)
+from server.http import body as bodies
+from server.http import problem as problems
+from server.http import security
+from server.keys import CLOCK, SETTINGS
+
+log = logging.getLogger("teleconsult.http")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID = web.RequestKey("request_id", str)
+PRINCIPAL = web.RequestKey("principal", object)
+BODY = web.RequestKey("body", dict)
+BUCKETS = web.AppKey("buckets", Buckets)
+
+# A page polls nothing and loads some 40 files once; a ward behind one address has 20 of them. This stops a loop, not a ward.
+USUAL = Rate(burst=200, per_s=50)
+# What costs us a password hash or a database write per call, and what a person does once.
+RATES: Mapping[tuple[str, str], Rate] = {
+    ("POST", "/api/session"): Rate(burst=20, per_s=1),
+    ("POST", "/api/join"): Rate(burst=100, per_s=50),  # a clinic's 8 o'clock wave behind one address (security.md §12)
+    ("POST", "/api/visits"): Rate(burst=50, per_s=10),
+    ("PUT", "/api/visit/intake"): Rate(burst=60, per_s=20),
+}
+# A relay's signalling is one socket; media devices and hospital systems have their own limits.
+UNLIMITED = ("/livez", "/readyz", "/metrics")
+_GIVEN_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
+
+
+def install(app: web.Application) -> None:
+    """Put the edge in front of an application. Called once by server/app.py, before its own middlewares."""
+    app[BUCKETS] = Buckets()
+    app.middlewares.insert(0, edge)
+    app.middlewares.insert(1, admit)
+    app.on_response_prepare.append(_prepare)
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, turn every error into a problem document, and log one event."""
+    request[REQUEST_ID] = secrets.token_hex(8)  # ours, never the client's: it joins audit entries
+    begun = request.app[CLOCK].monotonic()
+    response = await _answered(request, handler)
+    log.info("http.request", extra=_event(request, response.status, request.app[CLOCK].monotonic() - begun))
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _from_aiohttp(error)
+    except KNOWN_ERRORS as error:
+        problem = problem_of(error)
+        if problem.status == UNEXPECTED.status:
+            _log_fault(request, error)
+        return problems.answer(problem)
+    except Exception as error:  # noqa: BLE001  # last resort: no stack, no data leaves; the fault's place is logged
+        _log_fault(request, error)
+        return problems.answer(UNEXPECTED)
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.StreamResponse:
+    """aiohttp's own errors, and redirects, which are answers."""
+    match error:
+        case web.HTTPMethodNotAllowed():
+            return problems.answer(problem_of(MethodNotAllowed(error.headers.get("Allow", ""))))
+        case web.HTTPRequestEntityTooLarge():
+            return problems.answer(problem_of(BodyTooLarge()))
+        case web.HTTPNotFound():
+            return problems.answer(problem_of(NotFound()))
+        case web.HTTPClientError():
+            return problems.answer(Problem(error.status, "bad-request", "The request is not usable HTTP."))
+        case _:
+            return error
+
+
+def _log_fault(request: web.Request, error: BaseException) -> None:
+    """Say which line failed, never with what: messages and locals may hold a patient's words."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    where = " > ".join(places[-6:])
+    log.error("http.fault", extra={**_event(request, 500, 0.0), "error": type(error).__name__, "where": where})
+
+
+def _event(request: web.Request, status: int, took_s: float) -> dict[str, Any]:
+    principal = request.get(PRINCIPAL)
+    who = {"staff": "staff", "link": "link"}[_kind(principal)] if principal is not None else "nobody"
+    return {
+        "request_id": request[REQUEST_ID],
+        "method": request.method if request.method in _METHODS else "other",
+        "route": route_of(request) or "none",
+        "status": status,
+        "took_ms": round(took_s * 1_000, 1),
+        "principal": who,
+    }
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _kind(principal: object) -> str:
+    return "staff" if isinstance(principal, Staff) else "link"
+
+
+def route_of(request: web.Request) -> str | None:
+    """Return the path as registered (`/api/visits/{id}`), or None when no route matches."""
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
+
+
+@web.middleware
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request through to its route only when everything about it is in order."""
+    if security.is_foreign(_origin(request), request.app[SETTINGS].public_url and _public_origin(request)):
+        raise ForbiddenOrigin
+    route = route_of(request)
+    _spend(request, route or "none")
+    if route is None:
+        return await handler(request)  # raises 404 or 405
+    rule = rule_for(request.method, route)
+    if rule is None:
+        raise NotFound  # no row, no entry
+    request[PRINCIPAL] = await _authenticated(request, rule)
+    request[BODY] = await bodies.read(request, (request.method, route))
+    return await handler(request)
+
+
+def _origin(request: web.Request) -> security.Origin:
+    headers = request.headers
+    return security.Origin(
+        method=request.method,
+        path=request.path,
+        host=request.host,
+        scheme="https" if is_https(request) else "http",
+        origin=headers.get("Origin"),
+        fetch_site=headers.get("Sec-Fetch-Site"),
+        custom=headers.get(security.CUSTOM_HEADER),
+    )
+
+
+def _public_origin(request: web.Request) -> str:
+    return "/".join(request.app[SETTINGS].public_url.split("/")[:3])
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the browser sees https: TLS ends here, or at the proxy that the public address names."""
+    return request.secure or (request.app[SETTINGS].public_url or "").startswith("https://")
+
+
+def address_of(request: web.Request) -> str:
+    """
+    Return who pays for a call: the peer's address, IPv6 by its /64, which one household has.
+
+    X-Forwarded-For is not read: anyone may write it (security.md §13, 28).
+    """
+    try:
+        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+
+
+def _spend(request: web.Request, route: str) -> None:
+    if route in UNLIMITED:
+        return
+    rate = RATES.get((request.method, route), USUAL)
+    wait_s = request.app[BUCKETS].take((address_of(request), request.method, route), rate, request.app[CLOCK].monotonic())
+    if wait_s:
+        raise TooManyRequests(wait_s)
+
+
+async def _authenticated(request: web.Request, rule: Rule) -> Principal | None:
+    if rule.gate in (Gate.OPEN, Gate.TOKEN):
+        return None
+    principal = await sessions.principal_of(request.app, request.cookies, rule.gate, request[REQUEST_ID])
+    if principal is None:
+        raise NotSignedIn
+    if not is_allowed(rule, principal):
+        raise NotAllowed
+    return principal
+
+
+async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in security.headers_for(request.path, is_https(request)).items():
+        response.headers.setdefault(name, value)
+    if REQUEST_ID in request:
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers.popall("Server", None)
+
+
+def link_holder(request: web.Request) -> LinkHolder:
+    """Return the link session that `admit` let in."""
+    principal = request[PRINCIPAL]
+    assert isinstance(principal, LinkHolder), "server/auth/access.py gates this route by link"
+    return principal
+
+
+def staff(request: web.Request) -> Staff:
+    """Return the login that `admit` let in."""
+    principal = request[PRINCIPAL]
+    assert isinstance(principal, Staff), "server/auth/access.py gates this route by staff"
+    return principal

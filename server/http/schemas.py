@@ -1,0 +1,159 @@
+"""Shapes of request and answer bodies (JSON Schema 2020-12): the same values check requests and fill /openapi.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+# A name with every title and honorific fits in 200; an address or a doctor's sentence in 1,000; a note section in 20,000.
+SHORT, LONG, PROSE = 200, 1_000, 20_000
+LANGUAGES = ("en", "zh")
+LEVELS = ("emergency", "urgent", "semi-urgent", "routine", "self-care")
+LINK_ROLES = ("patient", "caregiver", "interpreter", "expert")
+SEXES = ("female", "male", "other", "unknown")
+MODES = ("video", "audio", "phone", "text")
+
+
+def text(longest: int, shortest: int = 0) -> Schema:
+    """A string of so many characters."""
+    return {"type": "string", "minLength": shortest, "maxLength": longest}
+
+
+def one_of(*values: str) -> Schema:
+    """A string out of a list."""
+    return {"type": "string", "enum": list(values)}
+
+
+def nullable(schema: Schema) -> Schema:
+    """The schema or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def array(items: Schema, most: int | None = None) -> Schema:
+    """A list, of at most so many."""
+    return {"type": "array", "items": items} | ({} if most is None else {"maxItems": most})
+
+
+def closed(required: Schema, optional: Schema | None = None) -> Schema:
+    """An object with these members and no other (no mass assignment, security.md §13, 3)."""
+    properties = {**required, **(optional or {})}
+    return {
+        "type": "object", "properties": properties, "required": list(required), "additionalProperties": False,
+    }  # fmt: skip
+
+
+def opened(required: Schema, optional: Schema | None = None) -> Schema:
+    """An answer: these members, and more in later versions."""
+    return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
+
+
+BOOLEAN: Schema = {"type": "boolean"}
+INTEGER: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+STRING: Schema = {"type": "string"}
+OBJECT: Schema = {"type": "object"}
+UUID: Schema = {"type": "string", "format": "uuid"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+# Python's and PostgreSQL's calendars agree from year 1; nobody alive was born before 1850.
+DATE: Schema = {"type": "string", "pattern": r"^(18[5-9][0-9]|19[0-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"}
+INSTANT: Schema = {"type": "string", "format": "date-time", "pattern": r"^20[0-9]{2}-", "maxLength": 40}
+# base64url of 32 random bytes is 43 characters; longer than any token of ours is not looked up.
+TOKEN = {"type": "string", "minLength": 1, "maxLength": 128}
+
+EMPTY = closed({})
+
+JOIN = closed({"token": TOKEN})
+LANGUAGE = closed({"lang": one_of(*LANGUAGES)})
+CONSENTS = closed({"consultation": BOOLEAN, "ai": BOOLEAN, "recording": BOOLEAN, "text_version": text(64, 1)})
+PLACE = closed({"place": text(LONG, 1), "callback": text(64, 1)}, {"emergency_contact": text(SHORT)})
+CHECK = closed({"camera": BOOLEAN, "microphone": BOOLEAN, "speaker": BOOLEAN}, {"network": {**OBJECT, "maxProperties": 20}})
+
+_WORDS = nullable(array(text(500), 100))
+_VITALS = closed(
+    {},
+    {
+        **{name: nullable(NUMBER) for name in ("temperature_c", "heart_rate", "respiratory_rate", "spo2")},
+        **{name: nullable(NUMBER) for name in ("systolic_bp", "diastolic_bp")},
+        "consciousness": nullable(one_of("A", "C", "V", "P", "U")),
+    },
+)
+INTAKE_FIELDS = closed(
+    {},
+    {
+        "complaint": text(PROSE),
+        "age": nullable({"type": "number", "minimum": 0, "maximum": 130}),
+        "age_months": nullable({"type": "number", "minimum": 0, "maximum": 1560}),
+        "sex": nullable(one_of(*SEXES)),
+        "pregnant": nullable(BOOLEAN),
+        "conditions": _WORDS,
+        "medications": _WORDS,
+        "allergies": _WORDS,
+        "vitals": nullable(_VITALS),
+    },
+)
+INTAKE = closed({"intake": INTAKE_FIELDS, "final": BOOLEAN})
+
+LOGIN = closed({"email": text(254, 3), "password": text(1_024, 1)})
+NEW_PATIENT = closed(
+    {"name": text(SHORT, 1)},
+    {
+        "birth_date": nullable(DATE),
+        "sex": nullable(one_of(*SEXES)),
+        "phone": nullable(text(64)),
+        "identity_number": nullable(text(64)),
+        "address": nullable(text(LONG)),
+    },
+)
+NEW_VISIT = closed(
+    {"patient": NEW_PATIENT, "lang": one_of(*LANGUAGES)},
+    {"reason": nullable(text(LONG)), "scheduled_at": nullable(INSTANT)},
+)
+NEW_LINK = closed({"role": one_of(*LINK_ROLES, "device")}, {"kind": one_of("whip", "whep")})
+REASON = closed({"reason": text(LONG)})
+NOTE = closed({name: text(PROSE) for name in ("reason", "findings", "assessment", "plan", "safety_net")} | {"mode": one_of(*MODES)})
+DECISION = closed(
+    {"action": one_of("accept", "override", "reject")},
+    {"level": nullable(one_of(*LEVELS)), "line": nullable(text(SHORT)), "reason": nullable(text(LONG))},
+)
+TICKET = closed({}, {"visit_id": nullable(UUID)})
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+EMERGENCY = nullable(opened({"number": STRING, "text": STRING, "rules": array(STRING)}))
+PLACE_IN_QUEUE = nullable(opened({"position": INTEGER, "ahead": INTEGER, "wait_min": array(NUMBER, 2)}))
+CONSENT_ANSWERS = nullable(opened({"consultation": BOOLEAN, "ai": BOOLEAN, "recording": BOOLEAN}))
+PRACTITIONER = opened({"display": STRING, "registration_number": nullable(STRING)})
+STATE = opened({"state": STRING})
+JOINED = opened({"visit_id": UUID, "role": STRING})
+VISIT = opened(
+    {
+        "id": UUID, "role": STRING, "state": STRING, "next": STRING, "lang": STRING, "patient": OBJECT,
+        "consents": CONSENT_ANSWERS, "consent_text_version": STRING, "place_given": BOOLEAN, "intake": nullable(OBJECT),
+        "intake_final": BOOLEAN, "queue": PLACE_IN_QUEUE, "practitioner": nullable(PRACTITIONER), "emergency": EMERGENCY,
+        "mode": STRING, "has_summary": BOOLEAN,
+    }
+)  # fmt: skip
+SUMMARY = opened(
+    {
+        "visit_id": UUID, "lang": STRING, "seen_at": nullable(TIME), "signed_at": TIME, "practitioner": PRACTITIONER,
+        "patient": OBJECT, "mode": STRING, "reason": STRING, "assessment": STRING, "plan": STRING, "safety_net": STRING,
+        "emergency_number": STRING, "texts": OBJECT,
+    }
+)  # fmt: skip
+ACCOUNT = opened({"id": UUID, "display": STRING, "role": STRING, "registration_number": nullable(STRING)})
+ROW = opened(
+    {
+        "visit_id": UUID, "level": nullable(STRING), "flags": array(STRING), "display": STRING, "age": nullable(NUMBER),
+        "sex": nullable(STRING), "lang": STRING, "state": STRING, "waited_s": INTEGER, "promised_min": nullable(array(NUMBER, 2)),
+        "mine": BOOLEAN, "claimed_by": nullable(STRING), "presence": STRING, "mode": STRING, "triage": STRING,
+    }
+)  # fmt: skip
+QUEUE = opened({"rows": array(ROW), "counts": OBJECT, "at": TIME})
+CASE = opened(
+    {
+        "visit": OBJECT, "patient": OBJECT, "place": nullable(OBJECT), "consents": CONSENT_ANSWERS, "intake": nullable(OBJECT),
+        "triage": OBJECT, "vitals": OBJECT, "chat": array(OBJECT), "note": OBJECT, "history": array(OBJECT),
+    }
+)  # fmt: skip
+PROBLEM = opened({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING, "code": STRING})
