@@ -1,0 +1,1 @@
+"""What patients and clinicians say, as YAML; `words` turns it into one automaton."""
