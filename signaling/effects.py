@@ -28,7 +28,7 @@ class CloseSocket:
 @dataclass(frozen=True, slots=True)
 class Transition:
     """
-    Store a change of the visit, then tell `Consultation.stored`, `deferred` or `visit_changed`.
+    Store a change of the visit, then tell `Stored`, `Deferred`, `NotStored` or, when it was stale, `VisitChanged`.
 
     Nothing is announced before. One is under way at a time.
     """
@@ -46,7 +46,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class StoreChat:
-    """Store a chat message, then tell `Consultation.chat_stored`. Waits while the database is away."""
+    """Store a chat message, then tell `ChatStored` or `NotStored`. Waits while the database is away."""
 
     seat: str
     role: str
@@ -61,34 +61,38 @@ class RenewLease:
 
 @dataclass(frozen=True, slots=True)
 class MakeTransfer:
-    """Create the linked visit, then tell `Consultation.transferred`."""
+    """Create the linked visit, then tell `TransferMade` or `NotStored`."""
 
+    actor: str
+    """Seat id of the practitioner."""
     to: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RelayPublish:
-    """Ask the relay to answer this offer, then tell `Published` or `Refused` (README "Media")."""
+    """Ask the relay to answer this offer, then tell `LinkAnswered` or `LinkRefused`. `re` comes back with it."""
 
     seat: str
     link: str
     generation: int
     sdp: str = field(repr=False)
     sources: Mapping[str, str]
+    re: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySubscribe:
-    """Ask the relay for an offer, then tell `Offered` or `Refused`."""
+    """Ask the relay for an offer, then tell `LinkOffered` or `LinkRefused`."""
 
     seat: str
     link: str
     restart: bool
+    re: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySubscribeOffer:
-    """Ask the relay to answer a recvonly offer (WHEP), then tell `Published` or `Refused`."""
+    """Ask the relay to answer a recvonly offer (WHEP), then tell `LinkAnswered` or `LinkRefused`."""
 
     seat: str
     link: str
@@ -97,12 +101,13 @@ class RelaySubscribeOffer:
 
 @dataclass(frozen=True, slots=True)
 class RelayAnswer:
-    """Hand the client's answer to the relay; tell `Refused` when it is refused."""
+    """Hand the client's answer to the relay, then tell `LinkTook` or `LinkRefused`."""
 
     seat: str
     link: str
     generation: int
     sdp: str = field(repr=False)
+    re: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +121,12 @@ class RelayMute:
 
 @dataclass(frozen=True, slots=True)
 class RelayLayers:
-    """Tell the relay how large a seat shows each track."""
+    """Tell the relay how large a seat shows each track, then tell `LinkTook` or `LinkRefused`."""
 
+    seat: str
     link: str
     wishes: tuple[LayerWish, ...]
+    re: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from signaling.clocks import DropStep, UnansweredStep
 from signaling.media.reports import LayerWish, Track
 from signaling.states import Presence, Role, VisitState
 
@@ -318,7 +319,7 @@ class Drop:
 
     seat: str
     role: Role
-    step: Literal["wait", "audio", "phone", "decide"]
+    step: DropStep
     since_s: int
 
 
@@ -326,7 +327,7 @@ class Drop:
 class Unanswered:
     """The patient does not answer the ring: what the practitioner should do now."""
 
-    step: Literal["ring-again", "phone", "release"]
+    step: UnansweredStep
 
 
 @dataclass(frozen=True, slots=True)

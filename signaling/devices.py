@@ -1,0 +1,67 @@
+"""Seats of devices: WHIP publishers (RFC 9725), each its own seat, and WHEP receivers, which share one."""
+
+from signaling import effects as e
+from signaling.errors import NotAdmitted, RelayRefused
+from signaling.inputs import DeviceOffer, LinkAnswered, LinkRefused
+from signaling.links import Link
+from signaling.seats import Seat, Seats, seat_id
+from signaling.states import MediaLinkState, Presence, Role
+
+
+class Devices:
+    """The device links of one consultation."""
+
+    def __init__(self, visit: str, seats: Seats) -> None:
+        self._visit, self._seats = visit, seats
+
+    def offer(self, offer: DeviceOffer, *, is_open: bool) -> list[e.Effect]:
+        """Seat a device and pass its offer on; the same link again is a restart."""
+        if not is_open:
+            return [e.DeviceRefused(offer.link, NotAdmitted.code, NotAdmitted().detail)]
+        seat = self._seat(offer)
+        link = seat.links.setdefault(offer.link, Link(offer.link, "up" if offer.kind == "whip" else "down"))
+        if offer.kind == "whep":
+            return [e.RelaySubscribeOffer(seat.id, link.id, offer.sdp)]
+        link.generation += 1
+        sources = dict.fromkeys(offer.mids, "device")
+        return [e.RelayPublish(seat.id, link.id, link.generation, offer.sdp, sources)]
+
+    def owns(self, link: str) -> bool:
+        """Tell whether the link is a device's."""
+        return any(link in seat.links for seat in self._seats if seat.role is Role.DEVICE)
+
+    def receive_result(self, result: LinkAnswered | LinkRefused) -> list[e.Effect]:
+        """Answer the device's request with what the relay said."""
+        if isinstance(result, LinkRefused):
+            self.forget(result.link)
+            return [e.DeviceRefused(result.link, result.code, RelayRefused(result.code).detail)]
+        for seat in self._seats:
+            link = seat.links.get(result.link)
+            if link is not None and link.direction == "up":
+                seat.sources = tuple(sorted({track.source for track in result.tracks}))
+        self._seats.is_changed = True
+        return [e.DeviceAnswered(result.link, result.sdp)]
+
+    def leave(self, link: str) -> list[e.Effect]:
+        """End a device's link, whether this process knows it or an earlier one made it."""
+        self.forget(link)
+        return [e.RelayCloseLink(link)]
+
+    def link_moved(self, link: str, state: MediaLinkState) -> None:
+        """Follow a device's link; one that closed is forgotten with its seat."""
+        if state is MediaLinkState.CLOSED:
+            self.forget(link)
+
+    def forget(self, link: str) -> None:
+        """Forget a link, and its seat when that was the last one."""
+        for seat in list(self._seats):
+            if seat.role is Role.DEVICE and seat.links.pop(link, None) is not None and not seat.links:
+                self._seats.drop(seat.id)
+
+    def _seat(self, offer: DeviceOffer) -> Seat:
+        principal = "receivers" if offer.kind == "whep" else offer.link
+        name = seat_id(self._visit, f"device/{principal}")
+        if name not in self._seats:
+            display = "receiver" if offer.kind == "whep" else "device"
+            self._seats.add_device(Seat(name, Role.DEVICE, principal, display, presence=Presence.PRESENT))
+        return self._seats[name]

@@ -1,0 +1,193 @@
+"""What the shell tells the consultation besides messages: arrivals, store results, relay results, devices."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from signaling.media.reports import RelayEvent, RoomSnapshot, Track
+from signaling.messages import ChatLine, ResumePoint
+from signaling.states import Role, Trigger, VisitState
+
+
+@dataclass(frozen=True, slots=True)
+class Practitioner:
+    """Who claimed the visit."""
+
+    principal: str
+    display: str = field(repr=False, default="")
+    registration_number: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class VisitView:
+    """What the consultation needs of the stored visit."""
+
+    id: str
+    state: VisitState
+    practitioner: Practitioner | None = None
+    has_rung: bool = False
+    """The practitioner rang in this claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """What holds for the whole life of a room and comes from settings."""
+
+    ice_servers: tuple[dict[str, object], ...] = ()
+    emergency_number: str = ""
+    emergency_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An authenticated page takes its seat."""
+
+    seat: str
+    role: Role
+    principal: str
+    display: str = field(repr=False)
+    fresh_key: str = field(repr=False)
+    """The resume key to use when this turns out to be a new page; drawn by the shell."""
+    resume: ResumePoint | None = None
+    re: str | None = None
+    """The hello's id."""
+
+
+# Store results
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The transition is in the database."""
+
+    view: VisitView
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The database is away; the shell keeps the transition and stores it later, in order."""
+
+    trigger: Trigger
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """The transition, transfer or chat message is given up; nothing of it is kept."""
+
+    trigger: Trigger | None
+    because: str
+    chat_key: str | None = None
+    seat: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitChanged:
+    """The visit was changed elsewhere (HTTP, another node): this is what the database says now."""
+
+    view: VisitView
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatStored:
+    """A chat message has its number."""
+
+    line: ChatLine
+
+
+@dataclass(frozen=True, slots=True)
+class TransferMade:
+    """The visit is transferred and the linked one exists."""
+
+    view: VisitView
+    at: str
+    to_visit: str
+
+
+StoreResult = Stored | Deferred | NotStored | VisitChanged | ChatStored | TransferMade
+
+
+# Relay results
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAnswered:
+    """The relay answered a publish, or a WHEP offer."""
+
+    link: str
+    generation: int
+    sdp: str = field(repr=False)
+    tracks: tuple[Track, ...]
+    re: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOffered:
+    """The relay answered a subscribe with its offer."""
+
+    link: str
+    generation: int
+    sdp: str = field(repr=False)
+    tracks: tuple[Track, ...]
+    re: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTook:
+    """The relay took the client's answer or wishes."""
+
+    link: str
+    re: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRefused:
+    """The relay refused, or is away (code relay_lost)."""
+
+    link: str
+    code: str
+    detail: str
+    re: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayGone:
+    """The relay that held the room is lost: its media is over."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayBack:
+    """Web has the room's relay again; `links` is what the relay still has of the room."""
+
+    room: str
+    links: RoomSnapshot
+
+
+RelayInput = LinkAnswered | LinkOffered | LinkTook | LinkRefused | RelayGone | RelayBack | RelayEvent
+
+
+# Devices (WHIP, WHEP): the shell holds their HTTP request open until DeviceAnswered or DeviceRefused
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOffer:
+    """A device wants to publish (whip) or to receive (whep)."""
+
+    kind: Literal["whip", "whep"]
+    link: str
+    """Drawn by the shell; the same again is an ICE restart or renegotiation."""
+    sdp: str = field(repr=False)
+    mids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLeft:
+    """A device deleted its resource."""
+
+    link: str
+
+
+DeviceInput = DeviceOffer | DeviceLeft
