@@ -40,7 +40,7 @@ def upgrade() -> None:
     tenant = "nullif(current_setting('app.tenant', true), '')::uuid"
     op.execute("alter table tenant enable row level security")
     op.execute(f"create policy tenant_wall on tenant using (id = {tenant})")
-    op.execute(f"grant select on tenant to {APP_ROLE}")
+    op.execute(f"grant select, insert on tenant to {APP_ROLE}")
     op.execute(f"insert into tenant (id, name, created_at) values ('{DEFAULT_TENANT}', 'default', now())")
     op.execute("""create table tenant_key (
         tenant_id uuid not null, version integer not null, kek_id text not null,

@@ -1,0 +1,78 @@
+"""
+Blind indexes: equal plaintexts give equal tokens, and nothing else can be told without the tenant's index key.
+
+A token is 1 byte key version, then HMAC-SHA256 of the normalised text under the key of (tenant, field), truncated. A
+truncated token matches strangers on purpose (they hide who shares a value), so a reader re-checks after decryption.
+"""
+
+import hmac
+import math
+import re
+import unicodedata
+
+from records.crypto.envelope import DataKey
+
+FULL_BITS = 128
+# The tenant size that truncated fields are sized for. The size rule holds from a tenth of it to ten times it.
+PLANNED_PATIENTS = 1_000_000
+NAME_PREFIX_MAX = 8  # letters; more would tell a name's length without finding fewer people
+
+
+def size_bits(population: int) -> int:
+    """
+    Return how many bits a token of a patient field keeps: three quarters of log2(R).
+
+    C = R / 2^bits rows share a token, and CipherSweet asks for 2 <= C < sqrt(R): this gives C = R^(1/4), the middle.
+    """
+    return max(1, math.floor(0.75 * math.log2(max(population, 2))))
+
+
+PATIENT_BITS = size_bits(PLANNED_PATIENTS)
+
+# Truncated fields. Every other field gets FULL_BITS: it must be unique (an e-mail address), or its table's owner
+# published that equality shows (records/README.md "Leakage").
+FIELD_BITS = {
+    "patient.identifier": PATIENT_BITS,
+    "patient.identifier.value": PATIENT_BITS,
+    "patient.phone": PATIENT_BITS,
+    "patient.phone.last4": PATIENT_BITS,
+    "patient.name": PATIENT_BITS,
+}
+
+
+def normalise(value: str) -> str:
+    """Return a text as indexes compare it: NFKC, case folded, white space collapsed."""
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+
+
+def normalise_identifier(value: str) -> str:
+    """Return an identifier without spaces and hyphens; an ID card's check digit x is upper case either way."""
+    return re.sub(r"[\s\-]", "", unicodedata.normalize("NFKC", value)).upper()
+
+
+def normalise_phone(value: str, country_code: str = "86") -> str:
+    """Return a phone number in E.164 digits without '+'. A number without country code gets the default one."""
+    text = unicodedata.normalize("NFKC", value).strip()
+    digits = re.sub(r"\D", "", text)
+    if text.startswith("+"):
+        return digits
+    if digits.startswith("00"):
+        return digits[2:]
+    return country_code + digits.lstrip("0")
+
+
+def name_prefixes(name: str) -> tuple[str, ...]:
+    """Return what a name is found by: prefixes of the whole and of each word, 1 to 8 letters, and the whole."""
+    whole = normalise(name)
+    parts = {whole, *whole.split()}
+    prefixes = {part[:length] for part in parts for length in range(1, NAME_PREFIX_MAX + 1)}
+    return tuple(sorted((prefixes | {whole}) - {""}))
+
+
+def token(key: DataKey, field: str, text: str) -> bytes:
+    """Return the token of an already normalised text under one version of the index key."""
+    bits = FIELD_BITS.get(field, FULL_BITS)
+    digest = hmac.digest(key.derive("blind index/" + field), text.encode(), "sha256")
+    size = (bits + 7) // 8
+    kept = int.from_bytes(digest[:size]) >> (size * 8 - bits)
+    return bytes((key.version & 0xFF,)) + kept.to_bytes(size)

@@ -1,0 +1,63 @@
+"""Seals a value with a data key and opens it again. Draws its own nonces: the one randomness outside the shells."""
+
+import hmac
+import os
+from dataclasses import dataclass, field
+
+from records.crypto import suites
+from records.crypto.format import NONCE_BYTES, Context, Sealed, decode, encode
+from records.errors import CannotOpen
+
+
+@dataclass(slots=True, repr=False)
+class DataKey:
+    """A 32-byte key of one version, with the ciphers derived from it. Lives in the bounded cache, then nowhere."""
+
+    version: int
+    material: bytes
+    suite: int = suites.AES_256_GCM
+    """The suite that new values are sealed with; old ones open by the suite in their header."""
+    uses: int = 0
+    """Values sealed and opened by this object; the cache lets it go at its limit."""
+    _ciphers: dict[int, suites.Aead] = field(default_factory=dict)
+    _commitments: dict[int, bytes] = field(default_factory=dict)
+
+    def cipher(self, suite: int) -> suites.Aead:
+        """Return the cipher of a suite, derived once."""
+        found = self._ciphers.get(suite)
+        if found is None:
+            found = self._ciphers[suite] = suites.cipher(self.material, suite)
+        return found
+
+    def commitment(self, suite: int) -> bytes:
+        """Return the commitment to this key, derived once."""
+        found = self._commitments.get(suite)
+        if found is None:
+            found = self._commitments[suite] = suites.commit(self.material, suite)
+        return found
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a 32-byte sub-key for another purpose than sealing."""
+        return suites.derive(self.material, purpose, self.suite)
+
+    def __repr__(self) -> str:
+        return f"<DataKey version {self.version} suite {self.suite}>"
+
+
+def seal(key: DataKey, context: Context, plaintext: bytes) -> bytes:
+    """Return `plaintext` sealed with `key` and bound to `context`."""
+    nonce = os.urandom(NONCE_BYTES[key.suite])
+    ciphertext = key.cipher(key.suite).encrypt(nonce, plaintext, context.associated_data(key.suite))
+    key.uses += 1
+    return encode(Sealed(key.suite, key.version, key.commitment(key.suite), nonce, ciphertext))
+
+
+def open_sealed(key: DataKey, context: Context, data: bytes) -> bytes:
+    """Return the plaintext. Raises CannotOpen for a wrong key, place or byte, without saying which."""
+    sealed = decode(data)
+    if sealed.key_version != key.version:
+        raise CannotOpen
+    if not hmac.compare_digest(sealed.commitment, key.commitment(sealed.suite)):
+        raise CannotOpen
+    key.uses += 1
+    return key.cipher(sealed.suite).decrypt(sealed.nonce, sealed.ciphertext, context.associated_data(sealed.suite))

@@ -1,0 +1,166 @@
+"""
+The key hierarchy: key service → tenant key → patient key → sub-keys.
+
+Wrapped keys are rows of the store; this module unwraps them and keeps them for a short while. It reads no clock, draws
+no randomness and knows no database: fresh keys and `now` (monotonic seconds) come from `records.store`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from records.crypto import suites
+from records.crypto.envelope import DataKey, open_sealed, seal
+from records.crypto.format import Context
+from records.errors import CannotOpen, KeyDestroyed
+
+CACHE_LIFE_S = 300.0  # a withdrawn key service permission takes effect within this time
+CACHE_KEYS = 1_000  # patients of one busy hour; an entry is about 1 kB
+CACHE_USES = 1 << 20  # AES-GCM with random nonces: collision 2^-57 at this many messages (security.md §5)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Wrapped:
+    """A key wrapped by the key service."""
+
+    kek_id: str
+    blob: bytes
+
+
+class KeyProvider(Protocol):
+    """A key service. Raises KeyServiceUnavailable when out of reach, CannotOpen for a wrong blob or context."""
+
+    @property
+    def kek_id(self) -> str:
+        """The key that `wrap` uses now."""
+
+    async def wrap(self, key: bytes, context: bytes) -> Wrapped: ...
+
+    async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes: ...
+
+    async def rewrap(self, wrapped: Wrapped, context: bytes) -> Wrapped: ...
+
+    async def healthy(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose keys: a tenant's of one kind (`tenant_key`, `index_key`, `signing_key`), or one patient's."""
+
+    tenant: UUID
+    kind: str
+    patient: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """All live versions of an owner's key; never empty."""
+
+    keys: tuple[DataKey, ...]  # by version, oldest first
+
+    @property
+    def current(self) -> DataKey:
+        """The version that seals."""
+        return self.keys[-1]
+
+    def version(self, number: int) -> DataKey:
+        """Return one version. Raises CannotOpen when it is gone."""
+        for key in self.keys:
+            if key.version == number:
+                return key
+        raise CannotOpen
+
+    @property
+    def uses(self) -> int:
+        """How often the keys of this set were used."""
+        return sum(key.uses for key in self.keys)
+
+
+class KeyCache:
+    """Unwrapped keys, least recently used out first; bounded in number, age and uses."""
+
+    def __init__(self, limit: int = CACHE_KEYS, life_s: float = CACHE_LIFE_S, uses: int = CACHE_USES) -> None:
+        self._limit, self._life_s, self._uses = limit, life_s, uses
+        self._entries: OrderedDict[Owner, tuple[float, KeySet]] = OrderedDict()
+
+    def get(self, owner: Owner, now: float) -> KeySet | None:
+        """Return the keys if they are fresh and not worn."""
+        entry = self._entries.get(owner)
+        if entry is None:
+            return None
+        added_at, keys = entry
+        if now - added_at > self._life_s or keys.uses >= self._uses:
+            del self._entries[owner]
+            return None
+        self._entries.move_to_end(owner)
+        return keys
+
+    def put(self, owner: Owner, keys: KeySet, now: float) -> None:
+        """Keep the keys, and let the least recently used go if there are too many."""
+        self._entries[owner] = (now, keys)
+        self._entries.move_to_end(owner)
+        while len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
+
+    def forget(self, owner: Owner | None = None) -> None:
+        """Let one owner's keys go, or all."""
+        if owner is None:
+            self._entries.clear()
+        else:
+            self._entries.pop(owner, None)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class Keyring:
+    """The keys of this process: the key service in front, the cache behind it."""
+
+    def __init__(self, provider: KeyProvider, cache: KeyCache | None = None) -> None:
+        self.provider = provider
+        self.cache = cache or KeyCache()
+
+    async def wrap_root(self, owner: Owner, version: int, material: bytes) -> Wrapped:
+        """Wrap a tenant's key with the key service."""
+        return await self.provider.wrap(material, root_context(owner, version))
+
+    async def unwrap_root(self, owner: Owner, rows: Iterable[tuple[int, Wrapped]], suite: int) -> KeySet:
+        """Unwrap all versions of a tenant's key, oldest first."""
+        keys = [
+            DataKey(version, await self.provider.unwrap(wrapped, root_context(owner, version)), suite)
+            for version, wrapped in sorted(rows, key=lambda row: row[0])
+        ]
+        return KeySet(tuple(keys))
+
+
+def root_context(owner: Owner, version: int) -> bytes:
+    """Return what binds a wrapped tenant key to its place: length-prefixed, as every context."""
+    return Context(owner.tenant, owner.patient, owner.kind, str(version), "wrapped").associated_data(0)
+
+
+def hot_suite(suite: int) -> int:
+    """Return the suite for keys that seal without bound: XAES for AES, as its random nonces never collide."""
+    return suites.XAES_256_GCM if suite == suites.AES_256_GCM else suite
+
+
+def wrap_patient_key(tenant_key: DataKey, owner: Owner, version: int, material: bytes) -> bytes:
+    """Seal a patient's key with the tenant's, bound to patient and version."""
+    return seal(tenant_key, _patient_key_context(owner, version), material)
+
+
+def unwrap_patient_keys(tenant_keys: KeySet, owner: Owner, rows: Iterable[tuple[int, int, bytes]],
+                        suite: int) -> KeySet:  # fmt: skip
+    """Open all versions of a patient's key from (version, tenant key version, wrapped). Raises KeyDestroyed for none."""
+    keys = [
+        DataKey(version, open_sealed(tenant_keys.version(root), _patient_key_context(owner, version), wrapped), suite)
+        for version, root, wrapped in sorted(rows)
+    ]
+    if not keys:
+        raise KeyDestroyed("the keys of this patient were destroyed")
+    return KeySet(tuple(keys))
+
+
+def _patient_key_context(owner: Owner, version: int) -> Context:
+    return Context(owner.tenant, owner.patient, "patient_key", str(version), "wrapped")

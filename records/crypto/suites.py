@@ -1,0 +1,116 @@
+"""
+The ciphers, by suite number: 1 AES-256-GCM, 2 XAES-256-GCM, 3 SM4-GCM with SM3.
+
+Sources: NIST SP 800-38D; C2SP XAES-256-GCM; RFC 8998 (SM4-GCM), GB/T 32905 (SM3); RFC 5869 (HKDF).
+"""
+
+import hmac
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from records.crypto.format import COMMITMENT_BYTES, TAG_BYTES
+from records.errors import CannotOpen
+
+AES_256_GCM, XAES_256_GCM, SM4_GCM = 1, 2, 3
+KEY_BYTES = 32  # of every key that is kept; SM4 takes the 16 that HKDF derives
+
+
+class Aead(Protocol):
+    """One cipher with its key. `decrypt` raises CannotOpen and nothing else."""
+
+    def encrypt(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes: ...
+
+    def decrypt(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes: ...
+
+
+class AesGcm:
+    """AES-256-GCM with a 12-byte nonce. The object is reused: setting up costs as much as sealing 1 KiB."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def encrypt(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        return self._aead.encrypt(nonce, plaintext, associated_data)
+
+    def decrypt(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
+        try:
+            return self._aead.decrypt(nonce, ciphertext, associated_data)
+        except InvalidTag:
+            raise CannotOpen from None
+
+
+class XaesGcm:
+    """XAES-256-GCM: a 24-byte nonce that may be random without limit (C2SP XAES-256-GCM)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._block = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305  # the construction's CMAC, not a mode
+        doubled = int.from_bytes(self._encrypt_block(bytes(16))) << 1
+        if doubled >> 128:
+            doubled ^= (1 << 128) | 0x87
+        self._subkey = doubled
+
+    def _encrypt_block(self, block: bytes) -> bytes:
+        return self._block.encryptor().update(block)
+
+    def _derive(self, nonce: bytes) -> AESGCM:
+        halves = (int.from_bytes(bytes((0, counter, 0x58, 0)) + nonce[:12]) ^ self._subkey for counter in (1, 2))
+        return AESGCM(b"".join(self._encrypt_block(half.to_bytes(16)) for half in halves))
+
+    def encrypt(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        return self._derive(nonce).encrypt(nonce[12:], plaintext, associated_data)
+
+    def decrypt(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
+        try:
+            return self._derive(nonce).decrypt(nonce[12:], ciphertext, associated_data)
+        except InvalidTag:
+            raise CannotOpen from None
+
+
+class Sm4Gcm:
+    """SM4-GCM (RFC 8998 §2.1). The low-level interface: nothing is returned before the tag was checked."""
+
+    def __init__(self, key: bytes) -> None:
+        self._algorithm = algorithms.SM4(key)
+
+    def encrypt(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+        encryptor = Cipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        encryptor.authenticate_additional_data(associated_data)
+        return encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
+
+    def decrypt(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
+        body, tag = ciphertext[:-TAG_BYTES], ciphertext[-TAG_BYTES:]
+        decryptor = Cipher(self._algorithm, modes.GCM(nonce, tag)).decryptor()
+        decryptor.authenticate_additional_data(associated_data)
+        try:
+            return decryptor.update(body) + decryptor.finalize()
+        except InvalidTag:
+            raise CannotOpen from None
+
+
+def derive(key: bytes, purpose: str, suite: int = AES_256_GCM, length: int = KEY_BYTES) -> bytes:
+    """Return a sub-key for one purpose (RFC 5869; SM3 inside suite 3). Keys of two purposes or suites are unrelated."""
+    algorithm: hashes.HashAlgorithm = hashes.SM3() if suite == SM4_GCM else hashes.SHA256()
+    info = b"teleconsult/1/" + bytes((suite,)) + purpose.encode()
+    return HKDF(algorithm, length, salt=None, info=info).derive(key)
+
+
+def commit(key: bytes, suite: int) -> bytes:
+    """Return the 16 bytes that tie a value to one key: GCM alone lets a forger find a second key that opens it."""
+    digest = "sm3" if suite == SM4_GCM else "sha256"
+    return hmac.digest(derive(key, "commitment", suite), b"teleconsult key commitment", digest)[:COMMITMENT_BYTES]
+
+
+def cipher(key: bytes, suite: int) -> Aead:
+    """Return the suite's cipher under the sealing sub-key of `key`."""
+    if suite == AES_256_GCM:
+        return AesGcm(derive(key, "seal", suite))
+    if suite == XAES_256_GCM:
+        return XaesGcm(derive(key, "seal", suite))
+    if suite == SM4_GCM:
+        return Sm4Gcm(derive(key, "seal", suite, length=16))
+    raise CannotOpen

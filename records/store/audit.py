@@ -1,0 +1,99 @@
+"""Gathers the audit entries of one unit, and reads the trail of a patient for FHIR AuditEvent."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Unpack, TypedDict
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from records.access import Action, Object
+from records.audit.leaf import AuditAction, AuditEvent, AuditOutcome, leaf
+from records.errors import AccessDenied, RecordsError
+from records.store.repository import Repository
+from records.store.tables import audit_entry
+
+if TYPE_CHECKING:
+    from records.store.unit import Unit
+
+# A page of the trail; a year of one patient is a few hundred entries.
+MAX_PAGE = 1_000
+_WRITES = frozenset({AuditAction.CREATE, AuditAction.UPDATE, AuditAction.DELETE})
+
+
+class AuditFields(TypedDict, total=False):
+    """What an entry may say besides its action and type of entity."""
+
+    entity_id: str | None
+    patient_id: UUID | None
+    visit_id: UUID | None
+    outcome: AuditOutcome
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One entry of the trail."""
+
+    number: int
+    recorded_at: datetime
+    fields: dict[str, Any]
+    """The leaf: action, actor, actor_kind, at, detail, entity, entity_type, outcome, patient, purpose, request, visit."""
+
+
+class Audit(Repository):
+    """`unit.audit`. Repositories record by themselves; others record what no repository can know."""
+
+    def __init__(self, unit: "Unit") -> None:
+        super().__init__(unit)
+        self._events: list[AuditEvent] = []
+
+    async def record(self, action: AuditAction | str, entity_type: str, **fields: Unpack[AuditFields]) -> None:
+        """Add an entry. It is appended to the chain when the unit ends, in the same transaction."""
+        self._events.append(AuditEvent(AuditAction(action), entity_type, **fields))
+
+    def broke_glass(self, object_type: str, about: UUID | None) -> None:
+        """Flag the unit for review: `detail` break-glass. The reason is kept by the caller, sealed."""
+        entity = str(about) if about else None
+        self._events.append(AuditEvent(AuditAction.EXECUTE, object_type, entity, detail="break-glass"))
+
+    def committing(self) -> list[str]:
+        """Return the leaves to append before the commit."""
+        return self._leaves(self._events)
+
+    def refused(self, error: BaseException) -> list[str]:
+        """Return the leaves to append after a rollback: reads happened all the same, writes did not."""
+        code = error.code if isinstance(error, RecordsError) else "failed"
+        events = [
+            dataclasses.replace(event, outcome=AuditOutcome.REFUSED, detail=code) if event.action in _WRITES else event
+            for event in self._events
+        ]
+        if isinstance(error, RecordsError):
+            outcome = AuditOutcome.DENIED if isinstance(error, AccessDenied) else AuditOutcome.REFUSED
+            events.append(AuditEvent(AuditAction.EXECUTE, "unit", outcome=outcome, detail=code))
+        return self._leaves(events)
+
+    async def search(self, *, patient_id: UUID | None = None, entity_type: str | None = None,
+                     after: int = 0, limit: int = 100) -> list[Recorded]:  # fmt: skip
+        """Return entries above number `after`, oldest first; of one patient, or of the tenant."""
+        if patient_id is None:
+            await self._unit.authorise(Action.READ, Object.AUDIT)
+        else:
+            await self._unit.authorise_patient(Action.READ, Object.AUDIT, patient_id)
+        query = select(audit_entry).where(audit_entry.c.tenant_id == self._tenant, audit_entry.c.number > after)
+        if patient_id is not None:
+            query = query.where(text("(leaf ->> 'patient') = :patient").bindparams(patient=str(patient_id)))
+        if entity_type is not None:
+            query = query.where(text("(leaf ->> 'entity_type') = :type").bindparams(type=entity_type))
+        rows = await self._run(query.order_by(audit_entry.c.number).limit(min(limit, MAX_PAGE)))
+        await self.record("R", "audit", patient_id=patient_id)
+        return [Recorded(row.number, _time(row.recorded_us), row.leaf) for row in rows]
+
+    def _leaves(self, events: Sequence[AuditEvent]) -> list[str]:
+        return [leaf(event, self._unit.actor, self._unit.now) for event in events]
+
+
+def _time(recorded_us: int) -> datetime:
+    return datetime.fromtimestamp(recorded_us / 1_000_000, UTC)

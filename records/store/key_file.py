@@ -1,0 +1,88 @@
+"""The key file on disk: made once, 0600, never replaced in place."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from records.crypto.file_provider import FileKeyProvider, KeyFile
+from records.crypto.keyring import Keyring
+from records.crypto.suites import KEY_BYTES
+from records.errors import KeyFileInvalid
+
+MAX_BYTES = 64 * 1024  # 800 keys; a file that is larger is something else
+
+
+def create_key_file(path: Path) -> None:
+    """Make a key file with one fresh key. Raises FileExistsError: a key file is never overwritten."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_new(path, KeyFile("k1", {"k1": secrets.token_bytes(KEY_BYTES)}))
+
+
+def load_key_file(path: Path) -> KeyFile:
+    """Read a key file. Raises KeyFileInvalid when it is missing, damaged, or open to anyone but its owner."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise KeyFileInvalid(
+            f"no key file at {path}: restore it from its backup; without it nothing sealed can be read"
+        ) from None
+    except OSError as error:
+        raise KeyFileInvalid(f"the key file {path} cannot be read: {error.strerror}") from None
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        _check_mode(path, os.fstat(file.fileno()))
+        try:
+            return KeyFile.from_text(file.read(MAX_BYTES))
+        except UnicodeDecodeError:
+            raise KeyFileInvalid(f"the key file {path} is damaged: restore it from its backup") from None
+
+
+def load_keyring(path: Path) -> Keyring:
+    """Return a keyring over a key file. Raises KeyFileInvalid."""
+    return Keyring(FileKeyProvider(load_key_file(path)))
+
+
+def rotate_key_file(path: Path) -> KeyFile:
+    """Add a new current key, atomically; old ones stay until `drop_old_keys`."""
+    return _replace(path, load_key_file(path).rotated(secrets.token_bytes(KEY_BYTES)))
+
+
+def drop_old_keys(path: Path) -> KeyFile:
+    """Keep the current key alone. Only after every tenant key was rewrapped (records.store.rotation)."""
+    return _replace(path, load_key_file(path).without_old())
+
+
+def _check_mode(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise KeyFileInvalid(f"the key file {path} is not a regular file")
+    if status.st_mode & 0o077:
+        raise KeyFileInvalid(f"the key file {path} is open to others: chmod 600 {path}")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise KeyFileInvalid(f"the key file {path} belongs to another user: chown it to the one that serves")
+
+
+def _replace(path: Path, content: KeyFile) -> KeyFile:
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)
+    _write_new(beside, content)
+    os.replace(beside, path)
+    _sync_folder(path.parent)
+    return content
+
+
+def _write_new(path: Path, content: KeyFile) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content.to_text())
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A file that was synced but whose name was not is lost with the power.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""Key rows: loads and creates wrapped keys, and hands unwrapped ones to the unit."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records.crypto.keyring import (
+    Keyring,
+    KeySet,
+    Owner,
+    Wrapped,
+    hot_suite,
+    unwrap_patient_keys,
+    wrap_patient_key,
+)
+from records.crypto.suites import KEY_BYTES
+from records.errors import NotFound
+from records.store.tables import index_key, metadata, patient_key, signing_key, tenant, tenant_key
+
+ROOT_KINDS = (tenant_key.name, index_key.name, signing_key.name)
+
+
+class Keys:
+    """The keys that one unit of work may use."""
+
+    def __init__(self, keyring: Keyring, connection: AsyncConnection, tenant_id: UUID, monotonic: float) -> None:
+        self._keyring, self._connection, self._tenant, self._monotonic = keyring, connection, tenant_id, monotonic
+        self._fresh: dict[Owner, KeySet] = {}  # of this transaction; cached only once it is committed
+
+    async def root(self, kind: str, reload: bool = False) -> KeySet:
+        """Return the tenant's keys of one kind. Raises NotFound for a tenant that was never set up."""
+        owner = Owner(self._tenant, kind)
+        found = None if reload else self._keyring.cache.get(owner, self._monotonic)
+        if found is not None:
+            return found
+        table = metadata.tables[kind]
+        suite = await self._suite()
+        rows = (await self._connection.execute(select(table.c.version, table.c.kek_id, table.c.wrapped))).all()
+        if not rows:
+            raise NotFound("tenant")
+        wrapped = [(row.version, Wrapped(row.kek_id, row.wrapped)) for row in rows]
+        found = await self._keyring.unwrap_root(owner, wrapped, hot_suite(suite))
+        self._keyring.cache.put(owner, found, self._monotonic)
+        return found
+
+    async def create_root(self, kind: str, at: datetime) -> None:
+        """Add the next version of a tenant's key of one kind. The caller commits before it is used."""
+        table = metadata.tables[kind]
+        newest = (await self._connection.execute(select(table.c.version).order_by(table.c.version.desc()))).scalar()
+        version = (newest or 0) + 1
+        owner = Owner(self._tenant, kind)
+        wrapped = await self._keyring.wrap_root(owner, version, secrets.token_bytes(KEY_BYTES))
+        await self._connection.execute(insert(table).values(
+            tenant_id=self._tenant, version=version, kek_id=wrapped.kek_id, wrapped=wrapped.blob, created_at=at,
+        ))  # fmt: skip
+
+    async def patient(self, patient_id: UUID, reload: bool = False) -> KeySet:
+        """Return a patient's keys. Raises KeyDestroyed when there are none."""
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        found = self._fresh.get(owner)
+        if found is None and not reload:
+            found = self._keyring.cache.get(owner, self._monotonic)
+        if found is not None:
+            return found
+        columns = (patient_key.c.version, patient_key.c.tenant_key_version, patient_key.c.wrapped)
+        rows = await self._connection.execute(select(*columns).where(patient_key.c.patient_id == patient_id))
+        wrapped = [(row.version, row.tenant_key_version, row.wrapped) for row in rows]
+        newest_root = max((root for _, root, _ in wrapped), default=0)
+        found = unwrap_patient_keys(await self._root_holding(newest_root), owner, wrapped, await self._suite())
+        self._keyring.cache.put(owner, found, self._monotonic)
+        return found
+
+    async def create_patient(self, patient_id: UUID, at: datetime) -> None:
+        """Make the next version of a patient's key; the row of the patient must exist."""
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        newest = (await self._connection.execute(
+            select(patient_key.c.version).where(patient_key.c.patient_id == patient_id)
+            .order_by(patient_key.c.version.desc())
+        )).scalar()  # fmt: skip
+        version = (newest or 0) + 1
+        older = () if newest is None else (await self.patient(patient_id)).keys
+        roots = await self.root(tenant_key.name)
+        wrapped = wrap_patient_key(roots.current, owner, version, secrets.token_bytes(KEY_BYTES))
+        await self._connection.execute(insert(patient_key).values(
+            tenant_id=self._tenant, patient_id=patient_id, version=version,
+            tenant_key_version=roots.current.version, wrapped=wrapped, created_at=at,
+        ))  # fmt: skip
+        row = (version, roots.current.version, wrapped)
+        fresh = unwrap_patient_keys(roots, owner, [row], await self._suite())
+        self._fresh[owner] = KeySet((*older, *fresh.keys))
+
+    def committed(self) -> None:
+        """The transaction is durable: what it created may be used by others."""
+        for owner, keys in self._fresh.items():
+            self._keyring.cache.put(owner, keys, self._monotonic)
+
+    async def _root_holding(self, version: int) -> KeySet:
+        roots = await self.root(tenant_key.name)
+        if version > roots.current.version:  # another process rotated since we cached
+            roots = await self.root(tenant_key.name, reload=True)
+        return roots
+
+    async def _suite(self) -> int:
+        found = (await self._connection.execute(select(tenant.c.suite).where(tenant.c.id == self._tenant))).scalar()
+        if found is None:
+            raise NotFound("tenant")
+        return int(found)
