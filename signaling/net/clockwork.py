@@ -1,0 +1,142 @@
+"""What comes in at the port and what is due by time, carried to the links, rooms and reports."""
+
+import time
+
+from signaling.media import stun
+from signaling.media.guard import Datagram
+from signaling.media.reports import LinkState, MediaStopped, PathChanged
+from signaling.net.link import Link
+from signaling.net.records import Leftover
+from signaling.net.registry import Registry
+from signaling.net.reporter import REPORT_S
+from signaling.net.room import Publication, Room
+
+EMPTY_ROOM_S = 60.0  # both sides may reload at once; then the room goes
+REPAIR_INTERVAL_S = 0.025  # a NACK waits for reordering about as long
+SLOW_INTERVAL_S = 0.25
+SILENCE_S = 10.0  # security.md §9: our own media time-out, apart from consent
+
+
+class Clockwork:
+    """The relay's two loops: `poll` for datagrams, `handle_timer` every REPAIR_INTERVAL_S."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._plane = registry.around.plane
+        self._next_report: dict[Link, float] = {}
+        self._slow_at = 0.0
+
+    def poll(self) -> int:
+        """Drain the port and act on what is not media; returns how many datagrams were there."""
+        now = time.monotonic()
+        counters = self._plane.counters
+        before = counters.datagrams
+        for leftover in self._plane.poll(now):
+            self._receive(leftover, now)
+        return counters.datagrams - before
+
+    def _receive(self, leftover: Leftover, now: float) -> None:
+        if leftover.kind is Datagram.STUN:
+            return self._receive_check(leftover, now)
+        link: Link | None = leftover.peer.link if leftover.peer is not None else None
+        room = self._registry.rooms.get(link.name.room) if link is not None else None
+        if link is None or room is None:
+            return None
+        if leftover.kind is Datagram.DTLS:
+            return link.receive_dtls(leftover.data)
+        if leftover.kind is Datagram.RTCP:
+            return self._registry.reporter.receive(room, link, leftover.data, now)
+        return self._learn(room, link, leftover.data, now)
+
+    def _receive_check(self, leftover: Leftover, now: float) -> None:
+        try:
+            request = stun.parse_request(leftover.data)
+        except stun.BadStun:
+            return self._plane.counters.drop("stun")
+        link = self._registry.ufrags.get(request.username.partition(":")[0])
+        if link is None:
+            return self._plane.counters.drop("stun_stranger")
+        generation = link.ice.current
+        link.receive_check(leftover.data, request, leftover.address, now)
+        if link.ice.current is not generation:
+            self._registry.learn_ufrags(link)
+        return self._tell_progress(link)
+
+    def _learn(self, room: Room, link: Link, packet: bytes, now: float) -> None:
+        up = room.ups.get(link.name.link)
+        stream = room.learn_stream(up, packet) if up is not None else None
+        if stream is None:
+            return self._plane.counters.drop("unknown_ssrc")
+        self._plane.inject(stream, packet, now)
+        for publication in room.publications():
+            if publication.stream is stream:
+                self._registry.reporter.want_keyframe(publication, now)
+        return None
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due: repair every time, consent and reports more rarely."""
+        for room in self._registry.rooms.values():
+            for up in room.ups.values():
+                self._registry.reporter.repair(up, now)
+        if now >= self._slow_at:
+            self._slow_at = now + SLOW_INTERVAL_S
+            for room in list(self._registry.rooms.values()):
+                self._watch(room, now)
+
+    def _watch(self, room: Room, now: float) -> None:
+        for link in room.links():
+            link.handle_timer(now)
+            self._tell_progress(link)
+            if link.is_closed:
+                self._registry.drop_link(room, link.name.link)
+                self._next_report.pop(link, None)
+        self._report(room, now)
+        for publication in room.publications():
+            self._watch_silence(publication, now)
+        if room.ups or room.downs:
+            room.empty_since = None
+        elif room.empty_since is None:
+            room.empty_since = now
+        elif now - room.empty_since > EMPTY_ROOM_S:
+            self._registry.drop_room(room)
+
+    def _report(self, room: Room, now: float) -> None:
+        reporter = self._registry.reporter
+        for up in room.ups.values():
+            if now >= self._next_report.get(up.link, 0.0):
+                self._next_report[up.link] = now + REPORT_S
+                reporter.report_up(up, now)
+        for down in room.downs.values():
+            if now >= self._next_report.get(down.link, 0.0):
+                self._next_report[down.link] = now + REPORT_S
+                reporter.report_down(room, down, now)
+
+    def _watch_silence(self, publication: Publication, now: float) -> None:
+        stream = publication.stream
+        if stream is None or stream.base is None:
+            return
+        silent = now - stream.last_arrival > SILENCE_S
+        if silent != publication.is_silent:
+            publication.is_silent = silent
+            room = publication.link.name.room
+            self._registry.tell(MediaStopped(room, publication.seat, publication.source, silent))
+
+    def _tell_progress(self, link: Link) -> None:
+        name, progress = link.name, link.progress
+        for state in progress.states:
+            if state != "closed":  # told when it leaves its room
+                self._registry.tell(LinkState(name.room, name.link, name.seat, state))
+                if state == "connected":
+                    self._welcome(link)
+        for change in progress.changes:
+            gap_ms = change.silence_s * 1000
+            self._registry.tell(PathChanged(name.room, name.link, name.seat, change.cause, gap_ms))
+        progress.states.clear()
+        progress.changes.clear()
+
+    def _welcome(self, link: Link) -> None:
+        """Keys are there: a subscriber's pictures begin with a key frame."""
+        room = self._registry.rooms.get(link.name.room)
+        down = room.downs.get(link.name.link) if room is not None else None
+        if room is not None and down is not None:
+            self._registry.want_keyframes(room, down, time.monotonic())

@@ -1,0 +1,260 @@
+"""
+The packet plane: datagrams in, media forwarded, everything else handed back. This is the reference in Python.
+
+`poll` drains the socket. Media of bound peers is decrypted, counted, kept for retransmission, rewritten for every
+subscriber, encrypted and sent within the call: no await, no log line. STUN, DTLS, RTCP and packets of unknown
+SSRCs come back as leftovers for the slow path. `native_plane.py` is the same with the loop in C.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass, field
+
+from pylibsrtp import ffi
+
+from signaling.media import frames, rtp
+from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls
+from signaling.net.port import Address, Sender, plain_address
+from signaling.net.records import Leftover, Output, OutputTerms, Peer, Stream, StreamTerms
+
+MAX_DATAGRAMS_A_POLL = 512  # then the loop breathes: control and timers are served at full load too
+MAX_TRAILER_BYTES = 16 + 4
+HEADROOM = 64  # our extension block may be longer than the publisher's
+
+
+@dataclass(slots=True)
+class Counters:
+    """Monotonic totals of one plane."""
+
+    datagrams: int = 0
+    packets_in: int = 0
+    packets_out: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, cause: str) -> None:
+        self.dropped[cause] = self.dropped.get(cause, 0) + 1
+
+
+class Plane:
+    """All peers, streams and outputs of one UDP port."""
+
+    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None) -> None:
+        self._sock = sock
+        self._sender = Sender(sock, segmentation=segmentation)
+        self._peers: dict[Address, Peer] = {}
+        self._in = ffi.new("char[]", MAX_DATAGRAM_BYTES + 4)
+        self._in_view = memoryview(ffi.buffer(self._in))
+        self._out = ffi.new("char[]", MAX_DATAGRAM_BYTES + HEADROOM + MAX_TRAILER_BYTES)
+        self._out_view = memoryview(ffi.buffer(self._out))
+        self._waiting: dict[Peer, list[bytes]] = {}
+        self._leftovers: list[Leftover] = []
+        self.counters = Counters()
+
+    def bind(self, address: Address, peer: Peer | None) -> None:
+        """Let datagrams from this address belong to the peer, or to nobody."""
+        if peer is None:
+            self._peers.pop(address, None)
+        else:
+            self._peers[address] = peer
+
+    def close_peer(self, peer: Peer) -> None:
+        """Forget a peer, its streams and its outputs."""
+        self._peers = {address: other for address, other in self._peers.items() if other is not peer}
+        for record in [*peer.streams.values(), *peer.outputs.values()]:
+            self.remove(record)
+
+    def add_stream(self, peer: Peer, terms: StreamTerms) -> Stream:
+        """Take an SSRC from this peer from now on."""
+        stream = Stream(peer, terms)
+        peer.streams[terms.ssrc] = stream
+        return stream
+
+    def add_output(self, stream: Stream, peer: Peer, terms: OutputTerms) -> Output:
+        """Forward a stream to a peer."""
+        output = Output(stream, peer, terms)
+        stream.outputs.append(output)
+        peer.outputs[terms.ssrc] = output
+        return output
+
+    def remove(self, record: Stream | Output) -> None:
+        """End a stream (and what is forwarded of it) or one output."""
+        if isinstance(record, Output):
+            if record in record.stream.outputs:
+                record.stream.outputs.remove(record)
+            record.peer.outputs.pop(record.terms.ssrc, None)
+            return
+        record.peer.streams.pop(record.terms.ssrc, None)
+        for output in list(record.outputs):
+            self.remove(output)
+
+    def poll(self, now: float) -> list[Leftover]:
+        """Drain the socket, forward the media, and return the rest in order of arrival."""
+        self._leftovers = []
+        for _ in range(MAX_DATAGRAMS_A_POLL):
+            try:
+                size, address = self._sock.recvfrom_into(self._in_view)
+            except (BlockingIOError, ConnectionRefusedError):
+                break
+            self.counters.datagrams += 1
+            self._receive(size, plain_address(address), now)
+        self._flush()
+        return self._leftovers
+
+    def inject(self, stream: Stream, packet: bytes, now: float) -> None:
+        """Forward a decrypted packet that came back as a leftover, now that its stream is known."""
+        self._forward(stream, packet, now)
+        self._flush()
+
+    def send(self, address: Address, data: bytes) -> None:
+        """Send STUN or DTLS."""
+        self._sender.send(address, data)
+
+    def send_rtcp(self, peer: Peer, packet: bytes) -> None:
+        """Encrypt and send a compound to a peer; nothing before its keys and path are known."""
+        if peer.tx is not None and peer.address is not None:
+            self._sender.send(peer.address, peer.tx.protect_rtcp(packet))
+
+    def retransmit(self, output: Output, sequences: tuple[int, ...], now: float) -> int:
+        """Send packets of the history again, as RTX where it was agreed; returns how many were still there."""
+        sent = 0
+        for sequence in sequences:
+            packet = output.stream.history_get((sequence - output.sequence_offset) & 0xFFFF)
+            if packet is not None:
+                self._write(output, packet, rtp.parse_header(packet), now, again=True)
+                sent += 1
+        self._flush()
+        return sent
+
+    # One datagram
+
+    def _receive(self, size: int, address: Address, now: float) -> None:
+        kind = classify(self._in_view[:size])
+        peer = self._peers.get(address)
+        if kind is Datagram.JUNK:
+            return self.counters.drop("junk")
+        if kind is Datagram.STUN:
+            self._leftovers.append(Leftover(kind, peer, address, bytes(self._in_view[:size])))
+            return None
+        if peer is None:
+            return self.counters.drop("stranger")
+        if kind is Datagram.DTLS:
+            return self._receive_dtls(peer, address, bytes(self._in_view[:size]))
+        if peer.rx is None:
+            return self.counters.drop("before_keys")
+        if kind is Datagram.RTCP:
+            return self._receive_rtcp(peer, address, size, now)
+        return self._receive_rtp(peer, address, size, now)
+
+    def _receive_dtls(self, peer: Peer, address: Address, data: bytes) -> None:
+        if is_plausible_dtls(data):
+            self._leftovers.append(Leftover(Datagram.DTLS, peer, address, data))
+        else:
+            self.counters.drop("dtls")
+
+    def _receive_rtcp(self, peer: Peer, address: Address, size: int, now: float) -> None:
+        plain = peer.rx.unprotect_rtcp(self._in, size)
+        if plain < 0:
+            return self.counters.drop("srtcp")
+        peer.heard_at = now
+        self._leftovers.append(Leftover(Datagram.RTCP, peer, address, bytes(self._in_view[:plain])))
+        return None
+
+    def _receive_rtp(self, peer: Peer, address: Address, size: int, now: float) -> None:
+        plain = peer.rx.unprotect(self._in, size)
+        if plain < 0:
+            return self.counters.drop("srtp")
+        peer.heard_at = now
+        packet = bytes(self._in_view[:plain])
+        stream = peer.streams.get(int.from_bytes(packet[8:12], "big"))
+        if stream is None:
+            self._leftovers.append(Leftover(Datagram.RTP, peer, address, packet))
+            return None
+        return self._forward(stream, packet, now)
+
+    def _forward(self, stream: Stream, packet: bytes, now: float) -> None:
+        try:
+            header = rtp.parse_header(packet)
+        except rtp.BadRtp:
+            return self.counters.drop("rtp")
+        self._note_arrival(stream, packet, header, now)
+        if stream.repaired is not None:
+            restored = restore(packet, header, stream.repaired)
+            return self._forward_media(stream.repaired, restored, now) if restored else None
+        return self._forward_media(stream, packet, now)
+
+    def _forward_media(self, stream: Stream, packet: bytes, now: float) -> None:
+        header = rtp.parse_header(packet)
+        self.counters.packets_in += 1
+        if not stream.count(header, len(packet), now):
+            return self.counters.drop("repeated")
+        stream.history_put(header.sequence, packet)
+        if stream.awaits_keyframe:
+            payload = packet[header.payload_at : header.payload_end]
+            if payload and frames.starts_keyframe(stream.terms.codec, payload):
+                stream.awaits_keyframe = False
+        for output in stream.outputs:
+            if output.is_on and not stream.is_muted:
+                self._write(output, packet, header, now, again=False)
+        return None
+
+    def _note_arrival(self, stream: Stream, packet: bytes, header: rtp.Header, now: float) -> None:
+        peer = stream.peer
+        if not peer.wide_id:
+            return
+        value = rtp.find_extension(packet, header, peer.wide_id)
+        if value is not None and len(value) == 2 and len(peer.arrivals) < peer.MAX_ARRIVALS:
+            peer.arrivals.append((int.from_bytes(value, "big"), now))
+
+    # One packet to one subscriber
+
+    def _write(self, output: Output, packet: bytes, header: rtp.Header, now: float, *, again: bool) -> None:
+        peer, terms = output.peer, output.terms
+        if peer.tx is None or peer.address is None:
+            return
+        if not again:
+            output.begin(header, now)
+        sequence = (header.sequence + output.sequence_offset) & 0xFFFF
+        block = output.extension_block(packet, header, now)
+        payload = packet[header.payload_at :]
+        ssrc, number, own = terms.ssrc, terms.payload_type, b""
+        if again and terms.rtx_payload_type:
+            own = sequence.to_bytes(2, "big")  # RFC 4588 §4: the original number stands before the payload
+            ssrc, number, sequence = terms.rtx_ssrc, terms.rtx_payload_type, output.next_rtx()
+        head = struct.pack(
+            "!BBHII",
+            0x80 | (0x10 if block else 0) | packet[0] & 0x20,
+            header.marker << 7 | number,
+            sequence,
+            (header.timestamp + output.timestamp_offset) & 0xFFFFFFFF,
+            ssrc,
+        )
+        data = head + block + own + payload
+        if len(data) + MAX_TRAILER_BYTES > len(self._out_view):
+            return
+        self._out_view[: len(data)] = data
+        size = peer.tx.protect(self._out, len(data))
+        if size < 0:
+            self.counters.drop("protect")
+            return
+        self._waiting.setdefault(peer, []).append(bytes(self._out_view[:size]))
+        self.counters.packets_out += 1
+        if not again:
+            output.count(header, len(payload), now)
+
+    def _flush(self) -> None:
+        for peer, packets in self._waiting.items():
+            if peer.address is not None:
+                self._sender.send_all(peer.address, packets)
+        self._waiting.clear()
+
+
+def restore(packet: bytes, header: rtp.Header, repaired: Stream) -> bytes:
+    """Return the original packet of an RTX one (RFC 4588 §4); empty for a padding-only probe."""
+    if header.payload_end - header.payload_at < 2:
+        return b""
+    start = header.payload_at
+    number = header.marker << 7 | repaired.terms.payload_type
+    head = packet[0:1] + bytes((number,)) + packet[start : start + 2] + packet[4:8]
+    return head + repaired.terms.ssrc.to_bytes(4, "big") + packet[12:start] + packet[start + 2 :]
+
+

@@ -1,0 +1,209 @@
+"""What the packet plane knows of peers, streams and outputs: the records of the Python plane."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from signaling.media import codecs, rtp
+from signaling.media.guard import Datagram
+from signaling.net.port import Address
+from signaling.net.srtp import InPlace
+
+VIDEO_HISTORY = 1024  # 2.8 s of 720p, 1 s of its peaks (media.md §2)
+AUDIO_HISTORY = 256  # 5 s of 20 ms packets
+ABS_SEND_TIME_UNIT = 1 << 18  # 6.18 fixed point seconds, 24 bits
+WIDE_WINDOW = 0x10000
+# A source may jump this far and still be the same run of packets (RFC 3550 A.1: MAX_DROPOUT).
+MAX_DROPOUT = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A datagram for the slow path; RTP and RTCP are decrypted."""
+
+    kind: Datagram
+    peer: "Peer | None"
+    address: Address
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTerms:
+    """A publisher's SSRC: what the packets are."""
+
+    ssrc: int
+    kind: str
+    codec: str
+    clock_rate: int
+    payload_type: int
+    """Of the media; for a repair stream that of the stream it repairs."""
+    extensions: dict[str, int] = field(default_factory=dict)
+    """The publisher's ids by URI."""
+    repaired: "Stream | None" = None
+    """For an RTX stream, the stream that it repairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTerms:
+    """A subscriber's view of a stream."""
+
+    ssrc: int
+    payload_type: int
+    rtx_ssrc: int = 0
+    rtx_payload_type: int = 0
+    mid: str = ""
+    extensions: dict[str, int] = field(default_factory=dict)
+    """The subscriber's ids by URI."""
+
+
+class Peer:
+    """The other end of one DTLS association."""
+
+    MAX_ARRIVALS: ClassVar[int] = 4096  # feedback goes out every 50 ms; more is a flood and left out
+
+    def __init__(self) -> None:
+        self.rx: InPlace | None = None
+        self.tx: InPlace | None = None
+        self.address: Address | None = None
+        """Where to send: the selected path."""
+        self.streams: dict[int, Stream] = {}
+        self.outputs: dict[int, Output] = {}
+        self.wide_id = 0
+        """The publisher's id of the transport-wide extension, 0 when not agreed."""
+        self.arrivals: list[tuple[int, float]] = []
+        self.wide_sequence = 0
+        """Of the next packet to this subscriber."""
+        self.heard_at = 0.0
+        self.link: Any = None
+        """The shell's object; the plane does not look into it."""
+
+
+class Stream:
+    """One SSRC of a publisher, its statistics (RFC 3550 A.1, A.8) and its history."""
+
+    def __init__(self, peer: Peer, terms: StreamTerms) -> None:
+        self.peer, self.terms = peer, terms
+        self.repaired = terms.repaired
+        self.outputs: list[Output] = []
+        self.is_muted = False
+        self.awaits_keyframe = False
+        self.base: int | None = None
+        self.highest = 0
+        """Extended."""
+        self.received = 0
+        self.octets = 0
+        self.jitter = 0.0
+        self.last_arrival = 0.0
+        self._transit = 0.0
+        self._looked_at: tuple[int, int] | None = None
+        size = VIDEO_HISTORY if terms.kind == "video" else AUDIO_HISTORY
+        self._history: list[tuple[int, bytes] | None] = [None] * size
+        wanted = {uri: codecs.EXTENSIONS[uri] for uri in codecs.PASSED_ON}
+        self.passed = {number: wanted[uri] for uri, number in terms.extensions.items() if uri in wanted}
+        """The publisher's id -> the relay's own number."""
+
+    def count(self, header: rtp.Header, size: int, now: float) -> bool:
+        """Take a packet into the statistics; False when it came before (a retransmission of one that arrived)."""
+        if self.base is None:
+            self.base = self.highest = header.sequence + WIDE_WINDOW
+        extended = rtp.extend(header.sequence, self.highest)
+        if extended <= self.highest and self.received and self.history_get(header.sequence) is not None:
+            return False
+        self.highest = max(self.highest, extended)
+        self.received += 1
+        self.octets += size
+        transit = now - header.timestamp / self.terms.clock_rate
+        change = abs(transit - self._transit)
+        if self.received > 1 and change < 60:  # beyond a minute the timestamp wrapped or jumped
+            self.jitter += (change - self.jitter) / 16
+        self._transit, self.last_arrival = transit, now
+        return True
+
+    def take_skipped(self) -> list[int]:
+        """Return the extended numbers that were skipped since the last call."""
+        before, self._looked_at = self._looked_at, (self.highest, self.received)
+        if before is None or self.highest - before[0] == self.received - before[1]:
+            return []
+        start = max(before[0] + 1, self.highest - MAX_DROPOUT)
+        return [n for n in range(start, self.highest) if self.history_get(n & 0xFFFF) is None]
+
+    def history_put(self, sequence: int, packet: bytes) -> None:
+        self._history[sequence % len(self._history)] = (sequence, packet)
+
+    def history_get(self, sequence: int) -> bytes | None:
+        """Return the packet of this 16-bit number, None when it never came or is too old."""
+        entry = self._history[sequence % len(self._history)]
+        return entry[1] if entry is not None and entry[0] == sequence else None
+
+
+class Output:
+    """One stream as one subscriber gets it."""
+
+    def __init__(self, stream: Stream, peer: Peer, terms: OutputTerms) -> None:
+        self.stream, self.peer, self.terms = stream, peer, terms
+        self.is_on = True
+        self.sequence_offset = 0
+        self.timestamp_offset = 0
+        self.packets = 0
+        self.octets = 0
+        self.last_timestamp = 0
+        self.last_sequence = 0
+        self._follows: tuple[int, int, float] | None = None
+        self._sent_at = 0.0
+        self._rtx_sequence = 0
+        ids = terms.extensions
+        self._mid = self._element(ids.get(codecs.MID, 0), terms.mid.encode()) if terms.mid else b""
+        self._abs_send_time = ids.get(codecs.ABS_SEND_TIME, 0)
+        self._wide = ids.get(codecs.TRANSPORT_CC, 0)
+        own = {codecs.EXTENSIONS[uri]: ids[uri] for uri in codecs.PASSED_ON if uri in ids}
+        self._passed = {number: own[passed] for number, passed in stream.passed.items() if passed in own}
+
+    @staticmethod
+    def _element(number: int, value: bytes) -> bytes:
+        return bytes((number << 4 | len(value) - 1,)) + value if number and value else b""
+
+    def next_rtx(self) -> int:
+        """Return the next sequence number of the retransmission stream."""
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        return self._rtx_sequence
+
+    def follow(self, old: "Output") -> None:
+        """Go on with another output's numbers: same SSRC, so a number must not come twice under SRTP."""
+        self.packets, self.octets, self._rtx_sequence = old.packets, old.octets, old._rtx_sequence
+        if old.packets:
+            self._follows = (old.last_sequence, old.last_timestamp, old._sent_at)
+
+    def begin(self, header: rtp.Header, now: float) -> None:
+        """Before the first packet after `follow`: set the offsets so that numbers and time go on."""
+        if self._follows is None:
+            return
+        sequence, timestamp, sent_at = self._follows
+        elapsed = int((now - sent_at) * self.stream.terms.clock_rate)
+        self.sequence_offset = (sequence + 1 - header.sequence) & 0xFFFF
+        self.timestamp_offset = (timestamp + max(1, elapsed) - header.timestamp) & 0xFFFFFFFF
+        self._follows = None
+
+    def extension_block(self, packet: bytes, header: rtp.Header, now: float) -> bytes:
+        """Return this subscriber's header extensions: mid, send time, transport-wide number, what is passed on."""
+        body = self._mid
+        if self._abs_send_time:
+            stamp = int(now * ABS_SEND_TIME_UNIT) & 0xFFFFFF
+            body += self._element(self._abs_send_time, stamp.to_bytes(3, "big"))
+        if self._wide:
+            body += self._element(self._wide, self.peer.wide_sequence.to_bytes(2, "big"))
+            self.peer.wide_sequence = (self.peer.wide_sequence + 1) & 0xFFFF
+        if self._passed:
+            for number, start, size in rtp.extensions(packet, header):
+                if number in self._passed and size <= 16:
+                    body += self._element(self._passed[number], packet[start : start + size])
+        if not body:
+            return b""
+        words = (len(body) + 3) // 4
+        return b"\xbe\xde" + words.to_bytes(2, "big") + body + bytes(4 * words - len(body))
+
+    def count(self, header: rtp.Header, octets: int, now: float) -> None:
+        """Take a sent packet into the sender report's figures."""
+        self.packets += 1
+        self.octets += octets
+        self.last_timestamp = (header.timestamp + self.timestamp_offset) & 0xFFFFFFFF
+        self.last_sequence = (header.sequence + self.sequence_offset) & 0xFFFF
+        self._sent_at = now

@@ -1,0 +1,94 @@
+"""The relay process: `python -m signaling.net.worker --control PATH --udp HOST:PORT --public-address A --index N`."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import json
+import signal
+import socket
+import sys
+import time
+
+from signaling.net import dtls, port
+from signaling.net.clockwork import REPAIR_INTERVAL_S, Clockwork
+from signaling.net.control_server import ControlServer
+from signaling.net.link import Surroundings
+from signaling.net.plane import Plane
+from signaling.net.pump import Pump
+from signaling.net.registry import Registry
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; 1 with a message when the port or the socket can not be had."""
+    options = _parse(arguments)
+    try:
+        sock = port.open_port(*options.udp)
+    except OSError as error:
+        host, number = options.udp
+        print(f"UDP {host}:{number} can not be opened: {error.strerror}. Choose another port.", file=sys.stderr)
+        return 1
+    with contextlib.closing(sock), contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_run(options, sock))
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m signaling.net.worker", description="The media relay.")
+    parser.add_argument("--control", required=True, metavar="PATH", help="Unix socket for the web process")
+    parser.add_argument("--udp", required=True, type=_host_port, metavar="HOST:PORT", help="where media is received")
+    parser.add_argument("--public-address", required=True, type=_addresses, metavar="A[,B]", help="candidates")
+    parser.add_argument("--index", type=int, default=0, metavar="N", help="number of this relay")
+    return parser.parse_args(arguments)
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, number = text.rpartition(":")
+    if not host or not number.isdigit() or int(number) > 65535:
+        raise argparse.ArgumentTypeError("HOST:PORT, such as 0.0.0.0:8081 or [::]:8081")
+    return host.strip("[]"), int(number)
+
+
+def _addresses(text: str) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(item.strip())) for item in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"IP addresses with commas: {error}") from None
+
+
+async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bound = sock.getsockname()[1]
+    async with asyncio.TaskGroup() as tasks:
+        addresses = tuple((address, bound) for address in options.public_address)
+        around = Surroundings(Plane(sock), dtls.make_certificate(), addresses, tasks)
+        registry = Registry(around)
+        clockwork = Clockwork(registry)
+        server = ControlServer(registry, options.index)
+        await server.start(options.control)
+        pump = Pump(sock, clockwork.poll)
+        running = [tasks.create_task(server.tell()), tasks.create_task(_tick(clockwork))]
+        # What was loaded so far lives as long as the process: the collector need not look at it again and again.
+        gc.freeze()
+        print(json.dumps({"ready": True, "udp": bound, "index": options.index}), flush=True)
+        await stop.wait()
+        for room in list(registry.rooms.values()):
+            registry.drop_room(room)
+        await server.close()
+        pump.close()
+        for task in running:
+            task.cancel()
+
+
+async def _tick(clockwork: Clockwork) -> None:
+    while True:
+        clockwork.handle_timer(time.monotonic())
+        await asyncio.sleep(REPAIR_INTERVAL_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""A seat in a real Chromium page: one up link, one down link, played against the relay without a web process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from signaling.net.control import OfferReady, RelayClient
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--autoplay-policy=no-user-gesture-required",
+]
+PAGE = "https://relay.test/"  # a secure context, so that the page may use camera and microphone
+
+SCRIPT = """
+window.up = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
+window.down = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
+window.tracks = [];
+down.ontrack = ({track, transceiver}) => {
+  tracks.push({mid: transceiver.mid, kind: track.kind});
+  const element = document.createElement(track.kind);
+  element.autoplay = true; element.srcObject = new MediaStream([track]);
+  document.body.append(element);
+};
+window.makeOffer = async (options) => {
+  const {kinds = ['audio', 'video'], codec = null, iceRestart = false} = options;
+  if (!window.local) {
+    window.local = await navigator.mediaDevices.getUserMedia(
+      {audio: kinds.includes('audio'), video: kinds.includes('video') && {width: 1280, height: 720, frameRate: 30}});
+    for (const track of local.getTracks()) {
+      const transceiver = up.addTransceiver(track, {direction: 'sendonly', streams: [local]});
+      if (codec && track.kind === 'video') {
+        const all = RTCRtpSender.getCapabilities('video').codecs;
+        const wanted = all.filter(c => c.mimeType.toLowerCase() === 'video/' + codec);
+        transceiver.setCodecPreferences([...wanted, ...all.filter(c => c.mimeType === 'video/rtx')]);
+      }
+    }
+  }
+  await up.setLocalDescription(await up.createOffer({iceRestart}));
+  const sources = {};
+  for (const t of up.getTransceivers()) sources[t.mid] = t.sender.track.kind === 'audio' ? 'microphone' : 'camera';
+  return {sdp: up.localDescription.sdp, sources};
+};
+window.takeAnswer = (sdp) => up.setRemoteDescription({type: 'answer', sdp});
+window.answerOffer = async (sdp) => {
+  await down.setRemoteDescription({type: 'offer', sdp});
+  await down.setLocalDescription(await down.createAnswer());
+  return down.localDescription.sdp;
+};
+window.statistics = async (pc) => {
+  const found = {frames: 0, energy: 0, sent: 0, height: 0, received: 0, path: null, lost: 0, nack: 0, rtx: 0, target: 0,
+                 codec: null, cipher: null, remoteLoss: null, rtt: null};
+  const report = await pc.getStats();
+  report.forEach(s => {
+    if (s.type === 'inbound-rtp') {
+      found.frames += s.framesDecoded || 0; found.energy += s.totalAudioEnergy || 0; found.received += s.bytesReceived;
+      found.height = Math.max(found.height, s.frameHeight || 0); found.lost += s.packetsLost || 0;
+      found.rtx += s.retransmittedPacketsReceived || 0;
+      if (s.kind === 'video') found.codec = report.get(s.codecId)?.mimeType;
+    }
+    if (s.type === 'outbound-rtp' && s.kind === 'video') {
+      found.sent += s.bytesSent; found.target = s.targetBitrate || 0; found.nack += s.nackCount || 0;
+      found.sentHeight = s.frameHeight; found.limit = s.qualityLimitationReason;
+    }
+    if (s.type === 'remote-inbound-rtp' && s.kind === 'video') { found.remoteLoss = s.fractionLost; found.rtt = s.roundTripTime; }
+    if (s.type === 'transport') {
+      found.cipher = s.srtpCipher;
+      const pair = report.get(s.selectedCandidatePairId);
+      if (pair) {
+        found.path = report.get(pair.remoteCandidateId)?.port; found.available = pair.availableOutgoingBitrate;
+        found.protocol = report.get(pair.remoteCandidateId)?.protocol;
+      }
+    }
+  });
+  return found;
+};
+"""
+
+
+class BrowserSeat:
+    """One page and its two links."""
+
+    def __init__(self, page: Page, client: RelayClient, room: str, seat: str) -> None:
+        self.page, self.room, self.seat = page, room, seat
+        self.up, self.down = f"l_up_{seat}", f"l_down_{seat}"
+        self._client = client
+
+    async def publish(self, **options: Any) -> None:
+        offer = await self.page.evaluate("(o) => makeOffer(o)", options)
+        answered = await self._client.publish(self.room, self.seat, self.up, offer["sdp"], offer["sources"])
+        await self.page.evaluate("(sdp) => takeAnswer(sdp)", answered.sdp)
+
+    async def subscribe(self, *, restart: bool = False) -> None:
+        offered = await self._client.subscribe(self.room, self.seat, self.down, restart=restart)
+        await self.take_offer(offered.sdp, offered.generation)
+
+    async def take_offer(self, sdp: str, generation: int) -> None:
+        answer = await self.page.evaluate("(sdp) => answerOffer(sdp)", sdp)
+        await self._client.answer(self.room, self.down, generation, answer)
+
+    async def statistics(self) -> dict[str, dict[str, Any]]:
+        return {
+            "up": await self.page.evaluate("() => statistics(up)"),
+            "down": await self.page.evaluate("() => statistics(down)"),
+        }
+
+    async def wait_until(self, condition: str, timeout_s: float = 20) -> None:
+        """Wait until a JavaScript condition over `up` and `down` statistics `u`, `d` holds."""
+        script = f"async () => {{ const u = await statistics(up), d = await statistics(down); return {condition}; }}"
+        await self.page.wait_for_function(script, timeout=timeout_s * 1000, polling=250)
+
+
+class Negotiator:
+    """Hands the relay's later offers to the pages, as web would; keeps every event."""
+
+    def __init__(self, client: RelayClient, seats: list[BrowserSeat]) -> None:
+        self.events: list[Any] = []
+        self._client, self._seats = client, {seat.down: seat for seat in seats}
+
+    async def run(self) -> None:
+        async for event in self._client.events():
+            self.events.append(event)
+            if isinstance(event, OfferReady):
+                await self._seats[event.link].take_offer(event.sdp, event.generation)
+
+
+@contextlib.asynccontextmanager
+async def chromium(*extra: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, *extra])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def open_seat(browser: Browser, client: RelayClient, room: str, seat: str) -> BrowserSeat:
+    """Open a page of its own context for a seat."""
+    context = await browser.new_context(ignore_https_errors=True)
+    await context.route(
+        PAGE + "**", lambda route: route.fulfill(content_type="text/html", body="<!doctype html><title>seat</title>")
+    )
+    page = await context.new_page()
+    await page.goto(PAGE)
+    await page.add_script_tag(content=SCRIPT)
+    return BrowserSeat(page, client, room, seat)
+
+
+@contextlib.asynccontextmanager
+async def negotiating(client: RelayClient, seats: list[BrowserSeat]) -> AsyncIterator[Negotiator]:
+    negotiator = Negotiator(client, seats)
+    task = asyncio.create_task(negotiator.run())
+    try:
+        yield negotiator
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
