@@ -118,7 +118,7 @@ POLICY: Mapping[ActorKind, Mapping[Object, Mapping[Action, Condition]]] = {
     },
 }
 
-# Breaking the glass opens reading only, for staff only, with a reason; the entry is flagged for review (security.md §7).
+# Breaking the glass opens reading only, for staff only, with a reason; the entry is flagged (security.md §7).
 BREAK_GLASS_ACTIONS = frozenset({Action.READ})
 
 

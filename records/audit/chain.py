@@ -36,8 +36,9 @@ class Checkpoint:
 
     def message(self) -> bytes:
         """Return the bytes that are signed: lines, as C2SP tlog-checkpoint has them."""
-        text = base64.b64encode(self.hash).decode()
-        return f"teleconsult audit {self.tenant}\n{self.number}\n{text}\n{self.recorded_us}\n{self.key_version}\n".encode()
+        lines = (f"teleconsult audit {self.tenant}", str(self.number), base64.b64encode(self.hash).decode(),
+                 str(self.recorded_us), str(self.key_version), "")  # fmt: skip
+        return "\n".join(lines).encode()
 
     def to_line(self) -> str:
         """Return the JSON line of the checkpoint file."""

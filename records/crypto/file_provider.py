@@ -70,22 +70,28 @@ class FileKeyProvider:
 
     async def wrap(self, key: bytes, context: bytes) -> Wrapped:
         """Wrap a key under the current one."""
-        return Wrapped(self.kek_id, seal(self._keys[self.kek_id], _place(context), key))
+        return self._wrap(key, context)
 
     async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         """Unwrap a key. Raises CannotOpen, also for a key id that the file does not hold."""
-        key = self._keys.get(wrapped.kek_id)
-        if key is None:
-            raise CannotOpen
-        return open_sealed(key, _place(context), wrapped.blob)
+        return self._unwrap(wrapped, context)
 
     async def rewrap(self, wrapped: Wrapped, context: bytes) -> Wrapped:
         """Wrap a wrapped key anew under the current one."""
-        return await self.wrap(await self.unwrap(wrapped, context), context)
+        return self._wrap(self._unwrap(wrapped, context), context)
 
     async def healthy(self) -> bool:
         """A file that was read stays read."""
         return True
+
+    def _wrap(self, key: bytes, context: bytes) -> Wrapped:
+        return Wrapped(self.kek_id, seal(self._keys[self.kek_id], _place(context), key))
+
+    def _unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        key = self._keys.get(wrapped.kek_id)
+        if key is None:
+            raise CannotOpen
+        return open_sealed(key, _place(context), wrapped.blob)
 
 
 def _number(kek_id: str) -> int:

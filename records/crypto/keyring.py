@@ -122,18 +122,6 @@ class Keyring:
         self.provider = provider
         self.cache = cache or KeyCache()
 
-    async def wrap_root(self, owner: Owner, version: int, material: bytes) -> Wrapped:
-        """Wrap a tenant's key with the key service."""
-        return await self.provider.wrap(material, root_context(owner, version))
-
-    async def unwrap_root(self, owner: Owner, rows: Iterable[tuple[int, Wrapped]], suite: int) -> KeySet:
-        """Unwrap all versions of a tenant's key, oldest first."""
-        keys = [
-            DataKey(version, await self.provider.unwrap(wrapped, root_context(owner, version)), suite)
-            for version, wrapped in sorted(rows, key=lambda row: row[0])
-        ]
-        return KeySet(tuple(keys))
-
 
 def root_context(owner: Owner, version: int) -> bytes:
     """Return what binds a wrapped tenant key to its place: length-prefixed, as every context."""
@@ -152,7 +140,7 @@ def wrap_patient_key(tenant_key: DataKey, owner: Owner, version: int, material: 
 
 def unwrap_patient_keys(tenant_keys: KeySet, owner: Owner, rows: Iterable[tuple[int, int, bytes]],
                         suite: int) -> KeySet:  # fmt: skip
-    """Open all versions of a patient's key from (version, tenant key version, wrapped). Raises KeyDestroyed for none."""
+    """Open all of a patient's keys from (version, tenant key version, wrapped). Raises KeyDestroyed for none."""
     keys = [
         DataKey(version, open_sealed(tenant_keys.version(root), _patient_key_context(owner, version), wrapped), suite)
         for version, root, wrapped in sorted(rows)

@@ -91,8 +91,8 @@ class Accounts(Repository):
     async def _index(self, account_id: UUID, email: str) -> bool:
         token = self._unit.blind("account.email", blind_index.normalise(email))
         row = {"tenant_id": self._tenant, "key_version": token[0], "token": token, "account_id": account_id}
-        added = await self._run(upsert(account_index).values(row).on_conflict_do_nothing().returning(account_index.c.token))
-        return added.scalar() is not None
+        statement = upsert(account_index).values(row).on_conflict_do_nothing().returning(account_index.c.token)
+        return (await self._run(statement)).scalar() is not None
 
     async def _live(self, account_id: UUID) -> Account | None:
         query = select(account).where(account.c.id == account_id, account.c.disabled_at.is_(None))

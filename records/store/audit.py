@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Unpack, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -40,7 +40,7 @@ class Recorded:
     number: int
     recorded_at: datetime
     fields: dict[str, Any]
-    """The leaf: action, actor, actor_kind, at, detail, entity, entity_type, outcome, patient, purpose, request, visit."""
+    """The leaf; its members are listed in records/README.md "Audit"."""
 
 
 class Audit(Repository):

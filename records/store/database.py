@@ -64,7 +64,7 @@ class Database:
             async with database._translating():
                 await database._check_schema()
             await database.prepare_tenant(DEFAULT_TENANT)
-        except BaseException:
+        except BaseException:  # cancellation too: nobody else would close the pool
             await database.close()
             raise
         return database
@@ -128,7 +128,7 @@ class Database:
                 yield unit
                 await _append(raw, unit.audit.committing())
                 await raw.execute("COMMIT")
-            except BaseException as error:
+            except BaseException as error:  # cancellation too: the transaction must end, and what was read be recorded
                 await _give_up(raw, actor.tenant_id, unit.audit.refused(error))
                 raise
             keys.committed()

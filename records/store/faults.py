@@ -29,8 +29,7 @@ def translate(error: BaseException) -> RecordsError | None:
             return StoreUnavailable("the connection was lost")
         cause = error.orig.__cause__ if error.orig is not None else None
         return translate(cause) if cause is not None else None
-    state = getattr(error, "sqlstate", None)
-    if isinstance(error, asyncpg.PostgresError) and state is not None:
-        if state in UNAVAILABLE_STATES or state.startswith(UNAVAILABLE_CLASS):
-            return StoreUnavailable(f"the database answered {state}")
+    state = error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
+    if state is not None and (state in UNAVAILABLE_STATES or state.startswith(UNAVAILABLE_CLASS)):
+        return StoreUnavailable(f"the database answered {state}")
     return None

@@ -1,4 +1,4 @@
-"""A small job queue: enqueued in the caller's transaction, claimed with SKIP LOCKED and a lease, effect and mark together."""
+"""A small job queue: enqueued with the change that causes it, claimed with SKIP LOCKED, done with its effect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

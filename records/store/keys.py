@@ -7,12 +7,14 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.crypto.envelope import DataKey
 from records.crypto.keyring import (
     Keyring,
     KeySet,
     Owner,
     Wrapped,
     hot_suite,
+    root_context,
     unwrap_patient_keys,
     wrap_patient_key,
 )
@@ -37,12 +39,14 @@ class Keys:
         if found is not None:
             return found
         table = metadata.tables[kind]
-        suite = await self._suite()
-        rows = (await self._connection.execute(select(table.c.version, table.c.kek_id, table.c.wrapped))).all()
+        suite = hot_suite(await self._suite())
+        columns = select(table.c.version, table.c.kek_id, table.c.wrapped).order_by(table.c.version)
+        rows = (await self._connection.execute(columns)).all()
         if not rows:
             raise NotFound("tenant")
-        wrapped = [(row.version, Wrapped(row.kek_id, row.wrapped)) for row in rows]
-        found = await self._keyring.unwrap_root(owner, wrapped, hot_suite(suite))
+        unwrap = self._keyring.provider.unwrap
+        materials = [await unwrap(Wrapped(row.kek_id, row.wrapped), root_context(owner, row.version)) for row in rows]
+        found = KeySet(tuple(DataKey(row.version, each, suite) for row, each in zip(rows, materials, strict=True)))
         self._keyring.cache.put(owner, found, self._monotonic)
         return found
 
@@ -52,7 +56,7 @@ class Keys:
         newest = (await self._connection.execute(select(table.c.version).order_by(table.c.version.desc()))).scalar()
         version = (newest or 0) + 1
         owner = Owner(self._tenant, kind)
-        wrapped = await self._keyring.wrap_root(owner, version, secrets.token_bytes(KEY_BYTES))
+        wrapped = await self._keyring.provider.wrap(secrets.token_bytes(KEY_BYTES), root_context(owner, version))
         await self._connection.execute(insert(table).values(
             tenant_id=self._tenant, version=version, kek_id=wrapped.kek_id, wrapped=wrapped.blob, created_at=at,
         ))  # fmt: skip

@@ -55,7 +55,7 @@ class Notes(Repository):
             await self._run(insert(note).values(row))
         else:
             await self._run(update(note).where(note.c.visit_id == visit_id).values(row))
-        await self._unit.audit.record("U", "note", visit_id=visit_id, patient_id=patient_id, detail=f"version {version}")
+        await self._unit.audit.record("U", "note", visit_id=visit_id, patient_id=patient_id, detail="draft")
         return version
 
     async def sign(self, visit_id: UUID, expected_version: int) -> Signed:

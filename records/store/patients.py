@@ -176,11 +176,12 @@ class Patients(Repository):
             column: await self._open_text(row.id, _cell(row.id, column), getattr(row, column))
             for column in TEXT_COLUMNS
         }
-        if texts["name"] is None:
+        name = texts.pop("name")
+        if name is None:
             raise KeyDestroyed("this patient was erased")
         pairs = await self._open_json(row.id, _cell(row.id, "identifiers"), row.identifiers)
         identifiers = tuple(Identifier(system, value) for system, value in pairs)
-        return PatientIdentity(**texts, lang=row.lang, identifiers=identifiers, id=row.id, version=row.version)
+        return PatientIdentity(name, **texts, lang=row.lang, identifiers=identifiers, id=row.id, version=row.version)
 
     async def _write_sealed(self, patient_id: UUID, new: NewPatient) -> None:
         sealed = {

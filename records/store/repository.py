@@ -21,7 +21,7 @@ class Repository:
         self._tenant = unit.actor.tenant_id
 
     async def _run(self, statement: Executable) -> CursorResult[Any]:
-        return await self._unit.connection.execute(statement)  # type: ignore[return-value]  # Core statements only
+        return await self._unit.connection.execute(statement)
 
     async def _seal_text(self, patient_id: UUID | None, cell: Cell, text: str | None) -> bytes | None:
         if text is None:

@@ -5,6 +5,8 @@ Every key starts with the tenant, so that a unique violation cannot reveal anoth
 A column of type `Sealed` holds ciphertext only; `records.classes` names the class of every column.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -63,7 +65,7 @@ def _at(name: str, nullable: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
-def _column(name: str, kind: TypeEngine[object] | type[TypeEngine[object]], nullable: bool = False) -> Column[object]:
+def _column(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]], nullable: bool = False) -> Column[object]:
     return Column(name, kind, nullable=nullable)
 
 
@@ -250,7 +252,8 @@ account = Table(
 account_index = Table(
     "account_index", metadata,
     _tenant(), _integer("key_version"), _column("token", LargeBinary), _uuid("account_id"),
-    _key("key_version", "token"), ForeignKeyConstraint(["tenant_id", "account_id"], ["account.tenant_id", "account.id"]),
+    _key("key_version", "token"),
+    ForeignKeyConstraint(["tenant_id", "account_id"], ["account.tenant_id", "account.id"]),
 )  # fmt: skip
 
 client = Table(

@@ -51,8 +51,9 @@ class Tickets(Repository):
     async def redeem(self, token: str) -> Ticket:
         """Use a ticket up. Raises TicketInvalid. Race-free: the row changes only while it is unused."""
         now = self._unit.now
-        is_live = (ticket.c.token_hash == token_hash(token)) & ticket.c.redeemed_at.is_(None) & (ticket.c.expires_at > now)
-        row = (await self._run(update(ticket).where(is_live).values(redeemed_at=now).returning(ticket))).one_or_none()
+        mine = ticket.c.token_hash == token_hash(token)
+        is_live = ticket.c.redeemed_at.is_(None) & (ticket.c.expires_at > now)
+        row = (await self._run(update(ticket).where(mine, is_live).values(redeemed_at=now).returning(ticket))).one_or_none()
         if row is None:
             raise TicketInvalid("the ticket is unknown, used or too old")
         patient_id = await self._unit.patient_of(row.visit_id)

@@ -7,6 +7,7 @@ commit only. A unit that fails still records what it read, what it tried, and wh
 
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import select
@@ -27,7 +28,6 @@ from records.store.keys import Keys
 from records.store.links import Links
 from records.store.notes import Notes
 from records.store.patients import Patients
-from records.store.resources import Resources
 from records.store.sealing import Cell, Sealing
 from records.store.sessions import Sessions
 from records.store.settings import Settings
@@ -35,6 +35,9 @@ from records.store.tables import visit
 from records.store.tickets import Tickets
 from records.store.triage_notes import TriageNotes
 from records.store.visits import Visits
+
+if TYPE_CHECKING:
+    from records.store.resources import Resources
 
 
 class Unit:
@@ -65,8 +68,10 @@ class Unit:
         self.settings = Settings(self)
 
     @cached_property
-    def resources(self) -> Resources:
-        """FHIR resources; built on first use."""
+    def resources(self) -> "Resources":
+        """FHIR resources; loaded on first use, as few units need the FHIR package."""
+        from records.store.resources import Resources
+
         return Resources(self)
 
     async def start(self) -> None:

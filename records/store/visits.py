@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from records.access import Action, Grade, Object, place_grade
-from records.errors import NotFound, StaleState
+from records.errors import StaleState
 from records.store.claims import Claims
 from records.store.sealing import Cell
 from records.store.tables import visit, visit_place, visit_transition
