@@ -2,39 +2,220 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from records.fhir import text
+from records.fhir.errors import BusinessRule, Conflict, ResourceGone, ResourceUnknown, VersionConflict
+from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
+from records.fhir.index import index_of
+from records.fhir.query import Access, Query
+from records.store.projection import projected
+from records.store.resource_rows import (
+    COLUMNS,
+    FIELD,
+    INSERT,
+    LOCKED,
+    REINDEX,
+    SUPERSEDE,
+    IndexRows,
+    Stored,
+    cell,
+    driver,
+    opened,
+)
+from records.store.search_run import Page, SearchResult, run_search
+from records.store.search_sql import Statement
+
+if TYPE_CHECKING:
+    from records.store.unit import Unit
+
+Json = dict[str, Any]
+# Writers of the same new id meet at the unique key; each loses at most once to each other writer.
+MAX_ATTEMPTS = 5
+MAX_HISTORY = 1000
+
+__all__ = ["Page", "Resources", "SearchResult", "Stored", "Write"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One version of a resource as the client sees it."""
+class Write:
+    """How a resource is to be saved."""
 
-    type: str
-    id: str
-    version: int
-    updated_at: datetime
-    content: bytes
-    """JSON text, UTF-8, meta.versionId and meta.lastUpdated inside; empty when deleted."""
-    deleted: bool = False
+    expected_version: int | None = None
+    """If-Match: the current version, else VersionConflict."""
+    must_be_new: bool = False
+    """Refuse to change an existing resource (POST, If-None-Match: *)."""
+    origin: str = "client"
 
 
 class Resources:
     """`unit.resources`. Every call seals, authorises and audits inside the unit's transaction."""
 
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._tenant = unit.actor.tenant_id
+
     async def project(self, visit_id: UUID) -> None:
-        """Bring all resources of one visit in line with the visit's own records.
+        """
+        Bring all resources of one visit in line with the visit's own records.
 
         Call after each domain change, in the same unit. Unchanged resources keep their version.
         """
-        raise NotImplementedError
+        for resource in await projected(self._unit, visit_id):
+            await self.save(resource, Write(origin="visit"))
 
-    async def save(self, type_: str, id_: str, resource: dict[str, Any], patient_id: UUID | None) -> Stored:
-        """Write a new version, or return the current one when nothing but meta would change."""
-        raise NotImplementedError
+    async def save(self, resource: Json, how: Write) -> Stored:
+        """
+        Write a new version of a valid resource, or return the current one when only meta would change.
 
-    async def get(self, type_: str, id_: str) -> Stored:
-        """Give the current version. Raises ResourceUnknown or ResourceGone."""
-        raise NotImplementedError
+        Raises VersionConflict, Conflict, BusinessRule (the resource belongs to a visit).
+        """
+        raw = await driver(self._unit)
+        for _ in range(MAX_ATTEMPTS):
+            record = await raw.fetchrow(LOCKED, self._tenant, resource["resourceType"], resource["id"])
+            if record is not None:
+                return await self._update(resource, await opened(self._unit, record), how)
+            if how.expected_version is not None:
+                raise VersionConflict("there is no such resource, so it has no version to match")
+            created = await self._insert(resource, how)
+            if created is not None:
+                return created
+        raise Conflict("other writers were faster; try again")
+
+    async def delete(self, type_: str, id_: str, expected_version: int | None = None) -> Stored | None:
+        """Delete a resource; its history stays. None when there is none or it is deleted already (idempotent)."""
+        raw = await driver(self._unit)
+        record = await raw.fetchrow(LOCKED, self._tenant, type_, id_)
+        if record is None or record["deleted"]:
+            return None
+        current = await opened(self._unit, record)
+        _check(current, Write(expected_version))
+        version, now = current.version + 1, self._unit.now
+        await raw.execute(
+            SUPERSEDE, self._tenant, current.row, version, current.patient_id, current.origin, now, None, True
+        )
+        await self._audit("D", current)
+        return replace(current, version=version, updated_at=now, content=b"", deleted=True)
+
+    async def read(self, access: Access, type_: str, id_: str) -> Stored:
+        """Give the current version. Raises ResourceUnknown, ResourceGone."""
+        statement = self._statement(access, "r")
+        condition = f"r.type = {statement.bind(type_)} and r.id = {statement.bind(id_)}"
+        record = await self._visible_row(statement, type_, condition)
+        if record["deleted"]:
+            raise ResourceGone(f"{type_} {id_} was deleted", record["version"])
+        found = await opened(self._unit, record)
+        await self._audit("R", found)
+        return found
+
+    async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
+        """Give one version. Raises ResourceUnknown; ResourceGone for the version that deleted it."""
+        current = (await self.history(access, type_, id_)) if version else []
+        for found in current:
+            if found.version == version:
+                if found.deleted:
+                    raise ResourceGone(f"{type_} {id_} was deleted in version {version}", version)
+                return found
+        raise ResourceUnknown(f"{type_} {id_} has no version {version}")
+
+    async def history(self, access: Access, type_: str, id_: str | None = None) -> Sequence[Stored]:
+        """Give the versions of one resource, or of a type, newest first. Raises ResourceUnknown."""
+        statement = self._statement(access, "r")
+        condition = f"r.type = {statement.bind(type_)}"
+        if id_ is not None:
+            condition += f" and r.id = {statement.bind(id_)}"
+            await self._visible_row(statement, type_, condition)
+        visible = f"r.tenant_id = $1 and {condition} and (r.deleted or {statement.visible('r', type_)})"
+        older = "r.row, r.type, r.id, h.version, h.patient_id, r.origin, h.updated_at, h.deleted, h.content"
+        sql = (
+            f"select {COLUMNS} from resource r where {visible} union all"
+            f" select {older} from resource r join resource_history h on h.tenant_id = $1 and h.row = r.row"
+            f" where {visible} order by updated_at desc, row desc, version desc limit {MAX_HISTORY}"
+        )
+        records = await (await driver(self._unit)).fetch(sql, *statement.values)
+        found = [await opened(self._unit, record) for record in records]
+        for stored in {s.id: s for s in found}.values():
+            await self._audit("R", stored, "history")
+        return found
+
+    async def search(self, access: Access, query: Query, page: Page) -> SearchResult:
+        """Give one page of what the client may see and the query asks for."""
+        return await run_search(self._unit, self._statement(access, "s"), query, page)
+
+    def _statement(self, access: Access, interaction: str) -> Statement:
+        return Statement(self._tenant, access, lambda text_: self._unit.blinds(FIELD, text_), interaction)
+
+    async def _visible_row(self, statement: Statement, type_: str, condition: str) -> Any:
+        """A deleted resource has no index rows left, so its mere id tells nothing more than 410."""
+        visible = statement.visible("r", type_)
+        sql = f"select {COLUMNS} from resource r where r.tenant_id = $1 and {condition} and (r.deleted or {visible})"
+        record = await (await driver(self._unit)).fetchrow(sql, *statement.values)
+        if record is None or (record["deleted"] and not statement.access.sees_deleted(type_)):
+            raise ResourceUnknown(f"there is no such {type_}, or none that this client may see")
+        return record
+
+    async def _insert(self, resource: Json, how: Write) -> Stored | None:
+        type_, id_, now = resource["resourceType"], resource["id"], self._unit.now
+        owner = await self._key_owner(resource)
+        content = text.dumps(with_meta(resource, 1, now))
+        sealed = await self._unit.seal(owner, cell(type_, id_, 1), content)
+        rows = IndexRows(self._unit, index_of(resource))
+        raw = await driver(self._unit)
+        row = await raw.fetchval(INSERT, self._tenant, type_, id_, owner, how.origin, now, sealed, *rows.arrays)
+        if row is None:
+            return None
+        created = Stored(type_, id_, 1, now, content, False, owner, row, how.origin, is_new=True, is_changed=True)
+        await self._audit("C", created)
+        return created
+
+    async def _update(self, resource: Json, current: Stored, how: Write) -> Stored:
+        _check(current, how)
+        if not current.deleted and says_the_same(resource, text.loads(current.content)):
+            return current
+        owner = await self._key_owner(resource)
+        if current.patient_id is not None and owner != current.patient_id:
+            raise BusinessRule("a resource stays with its patient; delete it and create another")
+        version, now = current.version + 1, self._unit.now
+        content = text.dumps(with_meta(resource, version, now))
+        sealed = await self._unit.seal(owner, cell(current.type, current.id, version), content)
+        raw = await driver(self._unit)
+        await raw.execute(SUPERSEDE, self._tenant, current.row, version, owner, how.origin, now, sealed, False)
+        await raw.execute(REINDEX, self._tenant, current.row, *IndexRows(self._unit, index_of(resource)).arrays)
+        changed = replace(
+            current, version=version, updated_at=now, content=content, deleted=False, patient_id=owner,
+            is_new=current.deleted, is_changed=True,
+        )  # fmt: skip
+        await self._audit("U", changed)
+        return changed
+
+    async def _key_owner(self, resource: Json) -> UUID | None:
+        """Give the patient whose key seals the resource; a patient that only FHIR knows gets a key here."""
+        owner = key_owner(patient_id_of(resource))
+        if owner is None:
+            return None
+        sql = (
+            "insert into patient (tenant_id, id, lang, created_at, updated_at) values ($1, $2, 'en', $3, $3)"
+            " on conflict do nothing returning id"
+        )
+        if await (await driver(self._unit)).fetchval(sql, self._tenant, owner, self._unit.now):
+            await self._unit.keys.create_patient(owner, self._unit.now)
+        return owner
+
+    async def _audit(self, action: str, stored: Stored, detail: str | None = None) -> None:
+        await self._unit.audit.record(
+            action, stored.type, entity_id=stored.id, patient_id=stored.patient_id, detail=detail
+        )
+
+
+def _check(current: Stored, how: Write) -> None:
+    if how.must_be_new and not current.deleted:
+        raise Conflict(f"{current.type} {current.id} exists")
+    if how.expected_version not in (None, current.version):
+        raise VersionConflict(f"the current version is {current.version}")
+    if current.origin == "visit" and how.origin != "visit":
+        raise BusinessRule("this resource mirrors a visit; it changes when the visit does")
+
+

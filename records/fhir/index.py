@@ -1,0 +1,310 @@
+"""What a resource is found by: texts to blind, dates, references and quantities. Pure; the store blinds and writes them.
+
+The same functions make the texts of a search, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from records.fhir.dates import Interval, parse
+from records.fhir.parameters import Source, concrete, indexed, parameters, sources, values, walk
+
+Json = dict[str, Any]
+SEPARATOR = "\x1f"  # no character of a FHIR string
+# Prefixes kept of one string. A longer search text must equal the whole field (README "Search").
+MAX_PREFIX = 12
+# A resource that would need more index rows than this is refused: it would slow every search after it.
+MAX_ENTRIES = 20_000
+BLIND_DATES = frozenset(("Patient.birthDate", "Practitioner.birthDate"))  # identify a person: buckets, never in clear
+
+
+@dataclass(slots=True)
+class Index:
+    """All index rows of one resource; `key` texts are blinded like tokens."""
+
+    tokens: set[str] = field(default_factory=set)
+    dates: set[tuple[str, datetime, datetime]] = field(default_factory=set)
+    references: set[tuple[str, str, str]] = field(default_factory=set)
+    """(key, target type or '', id or absolute URL)"""
+    quantities: set[tuple[str, Decimal, Decimal]] = field(default_factory=set)
+
+
+def index_of(resource: Json) -> Index:
+    """Give the index rows of a valid resource."""
+    type_ = resource["resourceType"]
+    index = Index()
+    for kind, source in indexed(type_):
+        found = values(resource, type_, source)
+        if found:
+            _add(index, kind, source, found)
+    _add_composites(index, resource, type_)
+    return index
+
+
+def token(key: str, value: str) -> str:
+    """Give the text that is blinded for a token value under a key."""
+    return f"{key}{SEPARATOR}t{value}"
+
+
+def prefix(key: str, value: str) -> str:
+    """Give the text that is blinded for a string's prefix."""
+    return f"{key}{SEPARATOR}s{value}"
+
+
+def whole(key: str, value: str) -> str:
+    """Give the text for a string that equals the whole field after normalisation."""
+    return f"{key}{SEPARATOR}w{value}"
+
+
+def exact(key: str, value: str) -> str:
+    """Give the text for :exact, case and accents included."""
+    return f"{key}{SEPARATOR}e{value}"
+
+
+def presence(key: str) -> str:
+    """Give the text that says that there is a value (:missing)."""
+    return f"{key}{SEPARATOR}p"
+
+
+def quantity_key(key: str, unit: str = "") -> str:
+    """Give the key of quantities of one unit (`system|code` or `|code`), or of all."""
+    return f"{key}{SEPARATOR}q{unit}"
+
+
+def _add(index: Index, kind: str, source: Source, found: list[tuple[str, Any]]) -> None:
+    key = source.key
+    if source.is_existence:
+        index.tokens.add(token(key, "true" if any(v is not False for _, v in found) else "false"))
+        return
+    index.tokens.add(presence(key))
+    for type_, value in found:
+        if kind == "token":
+            index.tokens.update(token(key, t) for t in token_texts(type_, value))
+            index.tokens.update(_text_prefixes(key, type_, value))
+        elif kind == "string":
+            index.tokens.update(_string_texts(key, value))
+        elif kind == "uri":
+            index.tokens.add(token(key, str(value)))
+        elif kind == "reference":
+            _add_reference(index, key, type_, value)
+        elif kind == "date":
+            _add_date(index, key, type_, value)
+        elif kind in ("quantity", "number"):
+            index.quantities.update(_quantity_rows(key, type_, value))
+
+
+def token_texts(type_: str, value: Any) -> Iterator[str]:
+    """Give the texts `code`, `system|code`, `|code` and `system|` by which a token is found (§3.1.1.4.10)."""
+    if type_ == "CodeableConcept":
+        for coding in value.get("coding", []):
+            yield from token_texts("Coding", coding)
+    elif type_ in ("Coding", "Identifier"):
+        yield from _systemed(value.get("system"), value.get("code" if type_ == "Coding" else "value"), type_)
+    elif type_ == "ContactPoint":
+        if isinstance(value.get("value"), str):
+            text = normalise_token("ContactPoint", value["value"])
+            yield text
+            if "system" in value:
+                yield f"{value['system']}|{text}"
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, str):
+        yield value
+        yield "|" + value
+
+
+def _systemed(system: Any, code: Any, type_: str) -> Iterator[str]:
+    if isinstance(system, str):
+        yield f"{system}|"
+    if isinstance(code, str):
+        text = normalise_token(type_, code)
+        yield text
+        yield f"{system if isinstance(system, str) else ''}|{text}"
+
+
+def normalise_token(type_: str, text: str) -> str:
+    """Give a token's text as it is compared: identifiers without case, phone numbers without punctuation."""
+    if type_ == "Identifier":
+        return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if type_ == "ContactPoint":
+        compact = unicodedata.normalize("NFKC", text).casefold().strip()
+        return re.sub(r"[\s().\-]", "", compact) if re.fullmatch(r"\+?[\d\s().\-]+", compact) else compact
+    return text
+
+
+def normalise_string(text: str) -> str:
+    """Give a string as it is compared: without case, accents, extra blanks (§3.1.1.4.8)."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return " ".join(unicodedata.normalize("NFKC", plain).split())
+
+
+def _string_texts(key: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, str):
+        return
+    normal = normalise_string(value)
+    yield exact(key, value)
+    yield whole(key, normal)
+    starts = {normal, *normal.split()} if key.endswith(".text") else {normal}
+    for start in starts:
+        yield from (prefix(key, start[:n]) for n in range(1, min(len(start), MAX_PREFIX) + 1))
+
+
+def _text_prefixes(key: str, type_: str, value: Any) -> Iterator[str]:
+    """Give what :text finds: the beginnings of a coding's display or a concept's text."""
+    texts: list[Any] = []
+    if type_ == "CodeableConcept":
+        texts = [value.get("text"), *(c.get("display") for c in value.get("coding", []))]
+    elif type_ == "Coding":
+        texts = [value.get("display")]
+    for text in texts:
+        if isinstance(text, str):
+            normal = normalise_string(text)[:MAX_PREFIX]
+            yield from (prefix(key, normal[:n]) for n in range(1, len(normal) + 1))
+
+
+def _add_reference(index: Index, key: str, type_: str, value: Any) -> None:
+    if type_ != "Reference":
+        if isinstance(value, str):  # canonical or uri
+            index.references.add((key, "", value.split("|")[0]))
+            index.references.add((key, "", value))
+        return
+    if target := reference_target(value.get("reference")):
+        index.references.add((key, *target))
+    identifier = value.get("identifier")
+    if isinstance(identifier, dict):
+        index.tokens.update(token(key + ":identifier", t) for t in token_texts("Identifier", identifier))
+
+
+def reference_target(text: Any) -> tuple[str, str] | None:
+    """Give (type, id) of a relative reference, ('', url) of another one; None for a contained or missing one."""
+    if not isinstance(text, str) or text.startswith("#"):
+        return None
+    parts = text.split("/")
+    if len(parts) in (2, 4) and ":" not in parts[0]:
+        return parts[0], parts[1]
+    return "", text
+
+
+def _add_date(index: Index, key: str, type_: str, value: Any) -> None:
+    for interval in date_intervals(type_, value):
+        if key in BLIND_DATES:
+            index.tokens.update(token(key, b) for b in date_buckets(str(value)))
+        else:
+            index.dates.add((key, interval.low, interval.high))
+
+
+def date_intervals(type_: str, value: Any) -> list[Interval]:
+    """Give the intervals of a date, dateTime, instant, Period or Timing."""
+    if isinstance(value, str):
+        found = parse(value)
+        return [found] if found else []
+    if type_ == "Period":
+        return [_period(value)]
+    if type_ == "Timing":
+        events = [i for e in value.get("event", []) for i in date_intervals("dateTime", e)]
+        bounds = value.get("repeat", {}).get("boundsPeriod")
+        return events + ([_period(bounds)] if bounds else [])
+    return []
+
+
+def _period(value: Json) -> Interval:
+    start, end = parse(value.get("start", "")), parse(value.get("end", ""))
+    return Interval(start.low if start else _ALWAYS.low, end.high if end else _ALWAYS.high)
+
+
+_ALWAYS = Interval(parse("0001-01-03").low, parse("9999-12-28").high)  # type: ignore[union-attr]  # both are dates
+
+
+def date_buckets(text: str) -> Iterator[str]:
+    """Give the blind buckets of a birth date: its year, month, day; `=` marks a date known no more exactly."""
+    for length in (4, 7, 10):
+        if len(text) >= length:
+            yield text[:length]
+    if len(text) in (4, 7):
+        yield "=" + text
+
+
+def _quantity_rows(key: str, type_: str, value: Any) -> Iterator[tuple[str, Decimal, Decimal]]:
+    if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
+        low, high = number_range(value)
+        yield quantity_key(key), low, high
+    elif isinstance(value, dict) and "value" in value:
+        low, high = number_range(value["value"])
+        for unit in _units(value):
+            yield quantity_key(key, unit), low, high
+    elif type_ == "Range" and isinstance(value, dict):
+        ends = [value.get(n, {}).get("value") for n in ("low", "high")]
+        low = number_range(ends[0])[0] if ends[0] is not None else -_INFINITE
+        high = number_range(ends[1])[1] if ends[1] is not None else _INFINITE
+        yield quantity_key(key), low, high
+
+
+_INFINITE = Decimal("1e30")  # beyond any clinical quantity; numeric columns have no cheap infinity in every driver
+
+
+def _units(value: Json) -> Iterator[str]:
+    yield ""
+    if code := value.get("code"):
+        yield f"{value.get('system', '')}|{code}"
+        yield f"|{code}"
+    if (unit := value.get("unit")) and unit != code:
+        yield f"|{unit}"
+
+
+def number_range(value: Any) -> tuple[Decimal, Decimal]:
+    """Give the numbers that a number with its digits may mean: 100 is [99.5, 100.5) (§3.1.1.4.6)."""
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)  # text.py refuses NaN and Infinity
+    half = Decimal(5).scaleb(exponent - 1)
+    return number - half, number + half
+
+
+def _add_composites(index: Index, resource: Json, type_: str) -> None:
+    for code, parameter in parameters(type_).items():
+        if parameter.kind != "composite":
+            continue
+        for source in sources(type_, code):
+            for node in walk([(type_, resource)], source.steps):
+                _add_composite(index, f"{type_}?{code}", parameter.components, node)
+
+
+def _add_composite(index: Index, key: str, components: tuple[tuple[str, str], ...], node: tuple[str, Any]) -> None:
+    """The first component's token becomes part of the second's key, so that both must stand in one node."""
+    (_, first), (_, second) = components[0], components[1]
+    heads = [t for type_, v in _component(node, first) for t in token_texts(type_, v)]
+    heads += [f"{r[0]}/{r[1]}" for _, v in _component(node, first) if (r := _reference_of(v))]
+    for type_, value in _component(node, second):
+        for head in set(heads):
+            _add(index, _kind(type_), Source(f"{key}{SEPARATOR}{head}", ()), [(type_, value)])
+
+
+def _reference_of(value: Any) -> tuple[str, str] | None:
+    return reference_target(value.get("reference")) if isinstance(value, dict) else None
+
+
+def _component(node: tuple[str, Any], expression: str) -> list[tuple[str, Any]]:
+    """Follow a component's expression, e.g. `value.as(Quantity)`, from a node."""
+    return [v for part in expression.split(" | ") for v in walk([node], tuple(concrete(part).split(".")))]
+
+
+_KINDS = {
+    "Quantity": "quantity",
+    "Range": "quantity",
+    "string": "string",
+    "dateTime": "date",
+    "Period": "date",
+    "Reference": "reference",
+}
+
+
+def _kind(type_: str) -> str:
+    return _KINDS.get(type_, "token")

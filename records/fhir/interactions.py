@@ -1,0 +1,24 @@
+"""Which interactions each type has: the one table that routes requests and writes the CapabilityStatement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+READ_ONLY = ("read", "search-type")
+READ = ("read", "vread", "history-instance", "history-type", "search-type")
+WRITE = ("create", "update", "patch", "delete")
+
+_WRITABLE = (
+    "Patient Practitioner PractitionerRole Organization Encounter Condition Observation AllergyIntolerance ServiceRequest"
+    " Medication MedicationRequest MedicationDispense DiagnosticReport DocumentReference Binary Questionnaire"
+    " QuestionnaireResponse Appointment Schedule Slot Consent Communication Task Provenance Composition Bundle"
+    " ClinicalImpression Location Device RelatedPerson"
+).split()
+
+# AuditEvents are entries of the hash chain, projected when asked for; nobody writes them through FHIR.
+INTERACTIONS: Mapping[str, tuple[str, ...]] = {
+    **{type_: (*READ, *WRITE) for type_ in _WRITABLE},
+    "AuditEvent": READ_ONLY,
+}
+SERVED_TYPES = frozenset(INTERACTIONS)
+COMPARTMENTS = ("Patient", "Encounter")

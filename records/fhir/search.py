@@ -1,0 +1,502 @@
+"""From a search URL to a Query (FHIR R4 §3.1.1). Each parameter kind is a function from its value to a clause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from records.fhir.birth_dates import birth_date_clause
+from records.fhir.dates import parse as parse_date
+from records.fhir.errors import BadSearch, NotSupported
+from records.fhir.index import (
+    BLIND_DATES,
+    MAX_PREFIX,
+    SEPARATOR,
+    exact,
+    normalise_string,
+    normalise_token,
+    number_range,
+    prefix,
+    presence,
+    quantity_key,
+    reference_target,
+    token,
+    whole,
+)
+from records.fhir.interactions import SERVED_TYPES
+from records.fhir.model import SearchParameter, is_resource_type
+from records.fhir.parameters import Source, leaf_types, parameters, sources
+from records.fhir.query import (
+    AnyOf,
+    Chain,
+    Clause,
+    Comparator,
+    Dates,
+    Has,
+    Ids,
+    Include,
+    Order,
+    Quantities,
+    Query,
+    References,
+    Tokens,
+    Updated,
+)
+from records.fhir.search_text import split_escaped, unescape
+
+DEFAULT_COUNT = 50
+# A page of Bundles is built in memory; with 1,000 entries of 3 kB it is 3 MB.
+MAX_COUNT = 1000
+# Each value is a branch of the query; hundreds would be an attack on the planner.
+MAX_VALUES = 200
+MAX_PARAMETERS = 50
+MAX_CHAIN = 4
+_SUMMARIES = frozenset(("true", "text", "data", "count", "false"))
+_RESULT = frozenset(
+    "_sort _count _include _revinclude _summary _elements _total _format _pretty _page _include:iterate"
+    " _revinclude:iterate _include:recurse _revinclude:recurse _contained _containedType _score _maxresults".split()
+)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The query while its parameters are read."""
+
+    type: str
+    base_url: str
+    now: datetime
+    is_strict: bool
+    where: list[Clause] = field(default_factory=list)
+    order: tuple[Order, ...] = ()
+    count: int = DEFAULT_COUNT
+    includes: list[Include] = field(default_factory=list)
+    summary: str = "false"
+    elements: tuple[str, ...] = ()
+    total: str = "none"
+    page: str = ""
+    effective: list[tuple[str, str]] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a search needs to know besides its URL."""
+
+    now: datetime
+    base_url: str = ""
+    """Address of this server's /fhir: absolute references to it are relative ones."""
+    is_strict: bool = False
+    """Prefer: handling=strict. An unknown parameter is an error rather than ignored."""
+
+
+def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundings) -> Query:
+    """Give the query. Raises BadSearch, NotSupported."""
+    draft = _Draft(type_, around.base_url, around.now, around.is_strict)
+    for number, (name, value) in enumerate(pairs):
+        if number >= MAX_PARAMETERS:
+            raise BadSearch(f"a search has at most {MAX_PARAMETERS} parameters")
+        if value == "":
+            draft.ignored.append(name)  # §3.1.1.3: an empty parameter is not an error
+        elif name in _RESULT:
+            _result_parameter(draft, name, value)
+        else:
+            _filter(draft, name, value)
+    return Query(
+        type_, tuple(draft.where), draft.order, draft.count, tuple(draft.includes), draft.summary, draft.elements,
+        draft.total, draft.page, tuple(draft.effective), tuple(draft.ignored),
+    )  # fmt: skip
+
+
+def _filter(draft: _Draft, name: str, value: str) -> None:
+    clause = criterion(draft, name, value, MAX_CHAIN)
+    if clause is not None:
+        draft.where.append(clause)
+        draft.effective.append((name, value))
+    elif draft.is_strict:
+        raise NotSupported(f"there is no search parameter {_printable(name)} on {draft.type}")
+    else:
+        draft.ignored.append(name)
+
+
+def criterion(draft: _Draft, name: str, value: str, depth: int) -> Clause | None:
+    """Give the clause of one filter parameter, or None for an unknown one."""
+    if depth == 0:
+        raise NotSupported(f"at most {MAX_CHAIN} links in a chain")
+    if name.startswith("_has:"):
+        return _has(draft, name, value, depth)
+    head, _, rest = name.partition(".")
+    code, _, modifier = head.partition(":")
+    parameter = parameters(draft.type).get(code)
+    if parameter is None:
+        return None
+    if rest:
+        return _chain(draft, parameter, modifier, rest, value, depth)
+    if modifier == "missing":
+        return _missing(draft.type, parameter, value)
+    if parameter.kind == "special" or (modifier and modifier not in _modifiers(parameter)):
+        raise NotSupported(f"the modifier :{_printable(modifier)} is not supported on {code}")
+    values = split_escaped(value, ",")
+    if len(values) > MAX_VALUES:
+        raise BadSearch(f"a parameter has at most {MAX_VALUES} values")
+    return _values(draft, parameter, modifier, values)
+
+
+def _values(draft: _Draft, parameter: SearchParameter, modifier: str, values: list[str]) -> Clause:
+    if parameter.code == "_id":
+        return Ids(tuple(unescape(v) for v in values))
+    if parameter.code == "_lastUpdated":
+        return _any(Updated(*_date_test(draft, v)) for v in values)
+    places = sources(draft.type, parameter.code)
+    if modifier == "not":
+        return Tokens(tuple(t for v in values for t in _token_texts(places, draft.type, v)), is_negated=True)
+    make = _MAKERS[parameter.kind]
+    return _any(make(_Case(draft, parameter, modifier, places), v) for v in values)
+
+
+def _any(clauses: Iterable[Clause]) -> Clause:
+    """Join alternatives; token alternatives become one clause, which is one index scan."""
+    found = list(clauses)
+    texts = tuple(t for c in found if isinstance(c, Tokens) and not c.is_negated for t in c.any_of)
+    rest = [c for c in found if not (isinstance(c, Tokens) and not c.is_negated)]
+    if texts:
+        rest.append(Tokens(texts))
+    return rest[0] if len(rest) == 1 else AnyOf(tuple(rest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One parameter with its modifier, and where it looks."""
+
+    draft: _Draft
+    parameter: SearchParameter
+    modifier: str
+    places: tuple[Source, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(p.key for p in self.places)
+
+
+def _modifiers(parameter: SearchParameter) -> frozenset[str]:
+    if parameter.kind == "reference":
+        return frozenset(("identifier", *parameter.targets, *_ANY_TARGET))
+    return _MODIFIERS.get(parameter.kind, frozenset())
+
+
+_ANY_TARGET = SERVED_TYPES
+_MODIFIERS = {"token": frozenset(("not", "text")), "string": frozenset(("exact",)), "uri": frozenset[str]()}
+
+
+def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
+    if value not in ("true", "false"):
+        raise BadSearch(":missing is true or false")
+    if parameter.kind == "composite" or parameter.code in ("_id", "_lastUpdated"):
+        raise NotSupported(f":missing is not supported on {parameter.code}")
+    texts = tuple(presence(s.key) for s in sources(type_, parameter.code))
+    return Tokens(texts, is_negated=value == "true")
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+def _token(case: _Case, value: str) -> Clause:
+    if case.modifier == "text":
+        normal = normalise_string(unescape(value))[:MAX_PREFIX]
+        return Tokens(tuple(prefix(k, normal) for k in case.keys))
+    return Tokens(tuple(_token_texts(case.places, case.draft.type, value)))
+
+
+def _token_texts(places: tuple[Source, ...], type_: str, value: str) -> list[str]:
+    """Give the index texts of `code`, `system|code`, `|code` or `system|` at each place."""
+    parts = [unescape(p) for p in split_escaped(value, "|")]
+    if len(parts) > 2 or parts == [""]:
+        raise BadSearch("a token is code, system|code, |code or system|")
+    texts = []
+    for place in places:
+        kind = next((t for _, t in leaf_types(type_, place.steps)), "code") if place.steps else "code"
+        code = normalise_token(kind, parts[-1])
+        text = f"{parts[0]}|{code}" if len(parts) == 2 else code
+        texts.append(token(place.key, f"{place.system}|{code}" if place.system else text))
+    return texts
+
+
+def _string(case: _Case, value: str) -> Clause:
+    plain = unescape(value)
+    if case.modifier == "exact":
+        return Tokens(tuple(exact(k, plain) for k in case.keys))
+    normal = normalise_string(plain)
+    make = prefix if len(normal) <= MAX_PREFIX else whole
+    return Tokens(tuple(make(k, normal) for k in case.keys))
+
+
+def _uri(case: _Case, value: str) -> Clause:
+    return Tokens(tuple(token(k, unescape(value)) for k in case.keys))
+
+
+def _date(case: _Case, value: str) -> Clause:
+    blind = [k for k in case.keys if k in BLIND_DATES]
+    if blind:
+        comparator, text = _compared(value)
+        return birth_date_clause(blind[0], comparator, text, case.draft.now)
+    return Dates(case.keys, *_date_test(case.draft, value))
+
+
+def _date_test(draft: _Draft, value: str) -> tuple[Comparator, datetime, datetime]:
+    comparator, text = _compared(value)
+    interval = parse_date(text.replace(" ", "+"))  # a + that arrived unescaped in the URL is a blank
+    if interval is None:
+        raise BadSearch("a date is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss][zone], after an optional prefix")
+    if comparator is not Comparator.AP:
+        return comparator, interval.low, interval.high
+    slack = max(abs(draft.now - interval.low) / 10, timedelta(seconds=1))  # "10% of the gap", §3.1.1.4.5
+    low, high = interval.low, interval.high
+    return comparator, _shifted(low, -slack), _shifted(high, slack)
+
+
+def _shifted(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        return at
+
+
+def _compared(value: str) -> tuple[Comparator, str]:
+    head = value[:2]
+    if head.isalpha():
+        try:
+            return Comparator(head), value[2:]
+        except ValueError:
+            raise BadSearch("the prefix is none of eq ne gt lt ge le sa eb ap") from None
+    return Comparator.EQ, value
+
+
+def _number(case: _Case, value: str) -> Clause:
+    comparator, low, high = _number_test(value)
+    return Quantities(tuple(quantity_key(k) for k in case.keys), comparator, low, high)
+
+
+def _quantity(case: _Case, value: str) -> Clause:
+    parts = [unescape(p) for p in split_escaped(value, "|")]
+    if len(parts) not in (1, 3):
+        raise BadSearch("a quantity is number, number||unit or number|system|code")
+    comparator, low, high = _number_test(parts[0])
+    unit = f"{parts[1]}|{parts[2]}" if len(parts) == 3 else ""
+    return Quantities(tuple(quantity_key(k, unit) for k in case.keys), comparator, low, high)
+
+
+def _number_test(value: str) -> tuple[Comparator, Decimal, Decimal]:
+    comparator, text = _compared(value)
+    try:
+        number = Decimal(text)
+        if not number.is_finite() or len(text) > 40 or abs(number.adjusted()) > 30:
+            raise InvalidOperation
+    except InvalidOperation:
+        raise BadSearch("a number is written in decimal digits, after an optional prefix") from None
+    if comparator is Comparator.AP:
+        slack = abs(number) / 10
+        return comparator, number - slack, number + slack
+    low, high = number_range(number)
+    if comparator in (Comparator.EQ, Comparator.NE):
+        return comparator, low, high
+    return comparator, number, number  # §3.1.1.4.6: other prefixes compare with the number as it stands
+
+
+def _reference(case: _Case, value: str) -> Clause:
+    if case.modifier == "identifier":
+        texts = [unescape(p) for p in split_escaped(value, "|")]
+        normal = "|".join([*texts[:-1], normalise_token("Identifier", texts[-1])])
+        return Tokens(tuple(token(k + ":identifier", normal) for k in case.keys))
+    text = _relative(unescape(value), case.draft.base_url)
+    restricted = tuple(p.target for p in case.places if p.target)
+    if "/" not in text and ":" not in text:
+        types = (case.modifier,) if case.modifier else restricted or tuple(sorted(case.parameter.targets))
+        return References(case.keys, types, text)
+    target_type, target_id = reference_target(text) or ("", text)
+    if restricted and target_type not in restricted:
+        return AnyOf(())
+    if not target_type and case.parameter.kind == "reference":
+        return References(case.keys, ("",), target_id)
+    return References(case.keys, (target_type,), target_id)
+
+
+def _relative(text: str, base_url: str) -> str:
+    return text.removeprefix(base_url).lstrip("/") if base_url and text.startswith(base_url) else text
+
+
+def _composite(case: _Case, value: str) -> Clause:
+    parts = split_escaped(value, "$")
+    if len(parts) != 2:
+        raise BadSearch(f"{case.parameter.code} takes two values joined by $")
+    key = f"{case.draft.type}?{case.parameter.code}{SEPARATOR}{_composite_head(parts[0])}"
+    second = parameters(case.draft.type)[case.parameter.components[1][0]]
+    place = Source(key, ())
+    return _MAKERS[second.kind](_Case(case.draft, second, "", (place,)), parts[1])
+
+
+def _composite_head(value: str) -> str:
+    return "|".join(unescape(p) for p in split_escaped(value, "|"))
+
+
+_MAKERS: Mapping[str, Callable[[_Case, str], Clause]] = {
+    "token": _token,
+    "string": _string,
+    "uri": _uri,
+    "date": _date,
+    "number": _number,
+    "quantity": _quantity,
+    "reference": _reference,
+    "composite": _composite,
+}
+
+
+# --- links between resources ------------------------------------------------------------------------------------------
+
+
+def _chain(
+    draft: _Draft, parameter: SearchParameter, modifier: str, rest: str, value: str, depth: int
+) -> Clause:  # fmt: skip
+    if parameter.kind != "reference":
+        raise BadSearch(f"{parameter.code} is no reference, so nothing can be chained to it")
+    places = sources(draft.type, parameter.code)
+    types = _target_types(parameter, modifier, places)
+    found = []
+    for type_ in types:
+        inner = criterion(_Draft(type_, draft.base_url, draft.now, draft.is_strict), rest, value, depth - 1)
+        if inner is not None:
+            found.append(Chain(tuple(p.key for p in places), type_, (inner,)))
+    if not found:
+        raise BadSearch(f"{_printable(rest)} is no search parameter of what {parameter.code} refers to")
+    return AnyOf(tuple(found)) if len(found) > 1 else found[0]
+
+
+def _target_types(parameter: SearchParameter, modifier: str, places: tuple[Source, ...]) -> tuple[str, ...]:
+    if modifier:
+        if not is_resource_type(modifier):
+            raise BadSearch(f":{_printable(modifier)} is no resource type")
+        return (modifier,)
+    restricted = tuple(p.target for p in places if p.target)
+    return restricted or tuple(sorted(parameter.targets & SERVED_TYPES)) or tuple(sorted(SERVED_TYPES))
+
+
+def _has(draft: _Draft, name: str, value: str, depth: int) -> Clause:
+    parts = name.split(":", 3)
+    if len(parts) != 4 or parts[1] not in SERVED_TYPES:
+        raise BadSearch("_has is _has:Type:reference:parameter=value")
+    _, type_, reference, inner_name = parts
+    parameter = parameters(type_).get(reference)
+    if parameter is None or parameter.kind != "reference":
+        raise BadSearch(f"{_printable(reference)} is no reference parameter of {type_}")
+    inner = criterion(_Draft(type_, draft.base_url, draft.now, draft.is_strict), inner_name, value, depth - 1)
+    if inner is None:
+        raise BadSearch(f"{_printable(inner_name)} is no search parameter of {type_}")
+    return Has(type_, tuple(s.key for s in sources(type_, reference)), (inner,))
+
+
+# --- result parameters ------------------------------------------------------------------------------------------------
+
+
+def _result_parameter(draft: _Draft, name: str, value: str) -> None:
+    base = name.split(":")[0]
+    setter = _RESULT_SETTERS.get(base)
+    if setter is None:
+        draft.ignored.append(name)
+        return
+    setter(draft, name, value)
+    if base != "_page":
+        draft.effective.append((name, value))
+
+
+def _set_count(draft: _Draft, _: str, value: str) -> None:
+    if not value.isdecimal() or len(value) > 9:
+        raise BadSearch("_count is a whole number")
+    draft.count = min(int(value), MAX_COUNT)
+
+
+def _set_summary(draft: _Draft, _: str, value: str) -> None:
+    if value not in _SUMMARIES:
+        raise BadSearch("_summary is true, text, data, count or false")
+    draft.summary = value
+
+
+def _set_total(draft: _Draft, _: str, value: str) -> None:
+    if value not in ("none", "estimate", "accurate"):
+        raise BadSearch("_total is none, estimate or accurate")
+    draft.total = value
+
+
+def _set_elements(draft: _Draft, _: str, value: str) -> None:
+    draft.elements = tuple(e.strip() for e in value.split(",") if e.strip())
+
+
+def _set_page(draft: _Draft, _: str, value: str) -> None:
+    draft.page = value
+
+
+def _set_sort(draft: _Draft, _: str, value: str) -> None:
+    draft.order = tuple(_order(draft.type, v.strip()) for v in value.split(",") if v.strip())
+
+
+def _order(type_: str, value: str) -> Order:
+    descending, code = value.startswith("-"), value.removeprefix("-")
+    if code in ("_id", "_lastUpdated"):
+        return Order("id" if code == "_id" else "updated", (), descending)
+    parameter = parameters(type_).get(code)
+    if parameter is None:
+        raise BadSearch(f"{_printable(code)} is no search parameter of {type_}")
+    keys = tuple(s.key for s in sources(type_, code))
+    if parameter.kind == "date" and not set(keys) & BLIND_DATES:
+        return Order("date", keys, descending)
+    if parameter.kind in ("quantity", "number"):
+        return Order("quantity", tuple(quantity_key(k) for k in keys), descending)
+    raise NotSupported(f"_sort by {code} is not supported: its values are sealed, so they have no order")
+
+
+def _set_include(draft: _Draft, name: str, value: str) -> None:
+    is_reverse, is_iterated = name.startswith("_revinclude"), ":" in name
+    if value == "*":
+        draft.includes += _all_includes(draft.type, is_reverse, is_iterated)
+        return
+    source, _, rest = value.partition(":")
+    code, _, target = rest.partition(":")
+    if source not in SERVED_TYPES or (target and not is_resource_type(target)):
+        raise BadSearch(f"{name.split(':')[0]} is Type:reference or Type:reference:TargetType")
+    codes = [c for c, p in parameters(source).items() if p.kind == "reference"] if code == "*" else [code]
+    for each in codes:
+        draft.includes.append(_include(source, each, target, is_reverse, is_iterated))
+
+
+def _include(source: str, code: str, target: str, is_reverse: bool, is_iterated: bool) -> Include:
+    parameter = parameters(source).get(code)
+    if parameter is None or parameter.kind != "reference":
+        raise BadSearch(f"{_printable(code)} is no reference parameter of {source}")
+    places = sources(source, code)
+    restricted = next((p.target for p in places if p.target), "")
+    return Include(source, tuple(p.key for p in places), target or restricted, is_reverse, is_iterated)
+
+
+def _all_includes(type_: str, is_reverse: bool, is_iterated: bool) -> list[Include]:
+    if is_reverse:
+        raise NotSupported("_revinclude=* is not supported: name the types that you want")
+    codes = [c for c, p in parameters(type_).items() if p.kind == "reference"]
+    return [_include(type_, c, "", is_reverse, is_iterated) for c in codes]
+
+
+_RESULT_SETTERS: Mapping[str, Callable[[_Draft, str, str], None]] = {
+    "_count": _set_count,
+    "_summary": _set_summary,
+    "_total": _set_total,
+    "_elements": _set_elements,
+    "_page": _set_page,
+    "_sort": _set_sort,
+    "_include": _set_include,
+    "_revinclude": _set_include,
+}
+
+
+def _printable(name: str) -> str:
+    """A name from the URL as part of a message: nothing but the characters that names have."""
+    return "".join(c for c in name[:64] if c.isalnum() or c in "-_.:") or "?"
+
+

@@ -1,0 +1,123 @@
+"""Rows of the resource tables: sealing, index rows, and the statements that write them. Used by resources.py only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+
+from records.fhir.errors import TooCostly
+from records.fhir.index import MAX_ENTRIES, Index
+from records.store.sealing import Cell
+
+if TYPE_CHECKING:
+    from records.store.unit import Unit
+
+FIELD = "fhir"  # the blind index key of all FHIR tokens; path and value are in the text
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version of a resource as the client sees it."""
+
+    type: str
+    id: str
+    version: int
+    updated_at: datetime
+    content: bytes
+    """JSON text, UTF-8, meta.versionId and meta.lastUpdated inside; empty when deleted."""
+    deleted: bool = False
+    patient_id: UUID | None = None
+    row: int = 0
+    origin: str = "client"
+    is_new: bool = False
+    """This call created the resource (201 rather than 200)."""
+    is_changed: bool = False
+    """This call made a new version."""
+
+
+def cell(type_: str, id_: str, version: int) -> Cell:
+    """Name the sealed cell of one version; the same in `resource` and `resource_history`."""
+    return Cell("resource", f"{type_}/{id_}/{version}", "content")
+
+
+async def driver(unit: Unit) -> asyncpg.Connection:
+    """Give the unit's own connection, for statements that SQLAlchemy would only slow down."""
+    found = (await unit.connection.get_raw_connection()).driver_connection
+    assert isinstance(found, asyncpg.Connection), "the engine is built on asyncpg"
+    return found
+
+
+async def opened(unit: Unit, record: Any) -> Stored:
+    """Give a row with its content opened. Raises KeyDestroyed."""
+    content = b""
+    if record["content"] is not None:
+        place = cell(record["type"], record["id"], record["version"])
+        content = await unit.open(record["patient_id"], place, record["content"])
+    return Stored(
+        record["type"], record["id"], record["version"], record["updated_at"], content, record["deleted"],
+        record["patient_id"], record["row"], record["origin"],
+    )  # fmt: skip
+
+
+class IndexRows:
+    """An Index with everything blinded, as arrays for one statement."""
+
+    def __init__(self, unit: Unit, index: Index) -> None:
+        size = len(index.tokens) + len(index.dates) + len(index.references) + len(index.quantities)
+        if size > MAX_ENTRIES:
+            raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
+
+        def blind(text: str) -> bytes:
+            return unit.blind(FIELD, text)
+
+        dates, references, quantities = list(index.dates), list(index.references), list(index.quantities)
+        keys = {text: blind(text) for text in {r[0] for rows in (dates, references, quantities) for r in rows}}
+        self.arrays: tuple[list[Any], ...] = (
+            [blind(t) for t in index.tokens],
+            [keys[k] for k, _, _ in dates], [low for _, low, _ in dates], [high for _, _, high in dates],
+            [keys[k] for k, _, _ in references], [t for _, t, _ in references], [i for _, _, i in references],
+            [keys[k] for k, _, _ in quantities], [low for _, low, _ in quantities],
+            [high for _, _, high in quantities],
+        )  # fmt: skip
+
+
+def _index_inserts(first: int) -> str:
+    """Give the CTEs that write the index rows of the row `r`; their arrays start at parameter `first`."""
+    p = [f"${first + n}" for n in range(10)]
+    return (
+        f"t as (insert into resource_token (tenant_id, token, row) select $1, u.token, r.row"
+        f" from r, unnest({p[0]}::bytea[]) u(token)),"
+        f" d as (insert into resource_date (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, r.row"
+        f" from r, unnest({p[1]}::bytea[], {p[2]}::timestamptz[], {p[3]}::timestamptz[]) u(key, low, high)),"
+        f" f as (insert into resource_reference (tenant_id, key, target_type, target_id, row)"
+        f" select $1, u.key, u.type, u.id, r.row from r,"
+        f" unnest({p[4]}::bytea[], {p[5]}::text[], {p[6]}::text[]) u(key, type, id)),"
+        f" q as (insert into resource_quantity (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, r.row"
+        f" from r, unnest({p[7]}::bytea[], {p[8]}::numeric[], {p[9]}::numeric[]) u(key, low, high))"
+    )
+
+
+INSERT = f"""with r as (
+    insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content)
+    values ($1, $2, $3, 1, $4, $5, $6, $7) on conflict (tenant_id, type, id) do nothing returning row
+), {_index_inserts(8)} select row from r"""
+
+SUPERSEDE = """with h as (
+    insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
+    select tenant_id, row, version, patient_id, updated_at, deleted, content from resource
+    where tenant_id = $1 and row = $2
+), t as (delete from resource_token where tenant_id = $1 and row = $2),
+d as (delete from resource_date where tenant_id = $1 and row = $2),
+f as (delete from resource_reference where tenant_id = $1 and row = $2),
+q as (delete from resource_quantity where tenant_id = $1 and row = $2)
+update resource set version = $3, patient_id = $4, origin = $5, updated_at = $6, content = $7, deleted = $8
+where tenant_id = $1 and row = $2"""
+
+REINDEX = f"""with r as (select $2::bigint as row), {_index_inserts(3)} select 1"""
+
+COLUMNS = "r.row, r.type, r.id, r.version, r.patient_id, r.origin, r.updated_at, r.deleted, r.content"
+LOCKED = f"select {COLUMNS} from resource r where tenant_id = $1 and type = $2 and id = $3 for update"
