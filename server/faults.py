@@ -52,10 +52,16 @@ class PortInUse(StartFault):
     code = "port-in-use"
 
 
-class KeyFileInvalid(StartFault):
-    """The key file is missing, damaged or readable by others."""
+class ChildDies(StartFault):
+    """A child process ends again and again before it ever served; its own message says why."""
 
-    code = "key-file-invalid"
+    code = "child-dies"
+
+
+class DataFolderUnusable(StartFault):
+    """We may not make or enter the data folder, or the disk is full."""
+
+    code = "data-folder-unusable"
 
 
 class StopRequested(Exception):

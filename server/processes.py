@@ -52,6 +52,8 @@ class Command:
     output: IO[bytes] | None = None
     """Standard output and error; None inherits ours."""
     folder: Path | None = None
+    descriptors: Sequence[int] = ()
+    """File descriptors that stay open under their numbers."""
 
 
 def my_account() -> Account:
@@ -127,6 +129,7 @@ def start(command: Command) -> subprocess.Popen[bytes]:
         user=account.uid if account is not None and drop else None,
         group=account.gid if account is not None and drop else None,
         extra_groups=[] if drop else None,
+        pass_fds=command.descriptors,
         process_group=0,
         umask=0o077,
         preexec_fn=_bound_to(os.getpid(), command.death_signal),  # subprocess calls it after the change of user

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,7 @@ class EmbeddedPostgres:
         self._check_identity()
         self._write_access_rules()
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[bytes]:
         """Start postgres as our direct child; it shuts down fast when our thread ends."""
         _disarm_stale_pid(self.cluster)
         self._log.parent.mkdir(mode=0o700, exist_ok=True)
@@ -139,31 +140,33 @@ class EmbeddedPostgres:
                 folder=self.cluster,
             )
             self.process = start(command)
+        return self.process
 
-    def wait_ready(self, pause: Pause) -> None:
+    def wait_ready(self, pause: Pause, *, is_watched: bool = False) -> None:
         """
         Return when `select 1` is answered, however long recovery takes.
 
-        A postmaster that gives up because backends of a killed one still hold its shared memory is started again.
+        A postmaster gives up while backends of a killed one still hold its shared memory; it is started again, by
+        the caller's own watch when `is_watched`.
 
         Raises:
-            DatabaseUnavailable: it gives up for ORPHANS_GONE_S, or for another reason.
+            DatabaseUnavailable: that goes on for ORPHANS_GONE_S, or it ended for another reason.
             StopRequested: from `pause`.
         """
-        waited = 0.0
+        until = time.monotonic() + ORPHANS_GONE_S
         while not self.is_ready():
             pause(POLL_S)
             assert self.process is not None, "start() comes first"
             if self.process.poll() is None:
                 continue
-            waited += max(POLL_S, 0.1)
-            if waited > ORPHANS_GONE_S or not self._waits_for_orphans():
+            if time.monotonic() > until or not self._waits_for_orphans():
                 raise DatabaseUnavailable(
                     f"PostgreSQL ended with status {self.process.returncode}: {self._last_log_line()}",
                     f"read {self._log}; the data is untouched.",
                 )
             pause(0.1)
-            self.start()
+            if not is_watched:
+                self.start()
 
     def is_ready(self) -> bool:
         """Return whether our own child answers a query; an orphan of a killed supervisor does not count."""

@@ -1,0 +1,101 @@
+"""The web application: settings in, everything wired, every route of server/http added."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from records.store.database import Database
+from records.store.key_file import load_keyring
+from records.triage.engine import assess, partial_flags
+from records.triage.intake import Intake
+from server.bridge import RelayPool
+from server.clock import Clock
+from server.config import Settings
+from server.http import health, middleware, pages
+from server.intake import EmbeddedTriage
+from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS, TRIAGE
+from server.rooms import Rooms
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+ROUTE_MODULES = (
+    "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "websocket", "whip", "fhir", "token",
+    "openapi",
+)  # fmt: skip
+# Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Application:
+    """Return the application; it opens the database and the relays when it starts, and closes them when it stops."""
+    assert settings.database_url is not None, "the supervisor fills in the embedded database's address"
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app[SETTINGS] = settings
+    app[CLOCK] = clock or Clock()
+    app[pages.FILES] = pages.Files(STATIC)
+    middleware.install(app)
+    health.install(app)
+    for name in ROUTE_MODULES:
+        if importlib.util.find_spec(f"server.http.{name}") is not None:
+            app.add_routes(importlib.import_module(f"server.http.{name}").routes)
+    app.cleanup_ctx.extend([_database, _triage, _rooms])
+    return app
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    settings = app[SETTINGS]
+    assert settings.database_url is not None, "checked by build_app"
+    keyring = load_keyring(settings.key_file)
+    app[DATABASE] = await Database.open(settings.database_url, keyring, clock=app[CLOCK])
+    yield
+    await app[DATABASE].close()
+
+
+def embedded_triage() -> EmbeddedTriage:
+    """Return the engine that is part of this program, with a thread of its own."""
+
+    def note(intake: Intake, now: datetime) -> dict[str, Any]:
+        return assess(intake, now=now).to_json()
+
+    return EmbeddedTriage(partial_flags, note)
+
+
+async def _triage(app: web.Application) -> AsyncIterator[None]:
+    app[TRIAGE] = triage = embedded_triage()
+    yield
+    triage.close()
+
+
+async def _rooms(app: web.Application) -> AsyncIterator[None]:
+    """Run the rooms and the relay connections; a crash in them ends web, which the supervisor starts again."""
+    app[RELAYS] = RelayPool(app[SETTINGS].relay_sockets)
+    app[ROOMS] = Rooms(app[DATABASE], app[RELAYS], app[CLOCK])
+    tasks = [
+        asyncio.create_task(app[ROOMS].run(), name="rooms"),
+        asyncio.create_task(app[RELAYS].run(app[ROOMS]), name="relays"),
+    ]
+    for task in tasks:
+        task.add_done_callback(_ends_web(app))
+    yield
+    await app[ROOMS].close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+FAILED: web.AppKey[asyncio.Event] = web.AppKey("failed")
+"""Set when a task that web cannot do without has crashed."""
+
+
+def _ends_web(app: web.Application) -> Callable[[asyncio.Task[None]], None]:
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and FAILED in app:
+            app[FAILED].set()
+
+    return ended

@@ -1,0 +1,184 @@
+"""The command line: one table of commands, which server/README.md shows and a test compares."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from records.errors import RecordsError
+from server.config import Settings, read_settings
+from server.faults import StartFault, StopRequested
+
+Arguments = argparse.Namespace
+# sysexits.h: the same numbers as other daemons, so that service managers can tell them apart.
+EX_USAGE, EX_UNAVAILABLE, EX_CONFIG = 64, 69, 78
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """One command."""
+
+    name: str
+    meaning: str
+    run: Callable[[Settings, Arguments], int]
+    """Imports what it needs itself: `triage` must not load a web server."""
+    options: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    is_internal: bool = False
+    """Started by our own processes, not by people."""
+
+
+def _serve(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.serve import serve
+
+    return serve(settings, with_demo_data=arguments.with_demo_data, logs_to_files=arguments.logs_to_files)
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--with-demo-data", action="store_true", help="fill an empty data folder with a demo clinic")
+    parser.add_argument("--logs-to-files", action="store_true", help="write logs to DATA_DIR/logs, not here")
+
+
+def _web(settings: Settings, arguments: Arguments) -> int:
+    import asyncio
+    import socket
+
+    from server import logs, web
+
+    logs.set_up(settings.log_level)
+    with socket.socket(fileno=arguments.listen_fd) as listening:
+        return asyncio.run(web.serve(settings, listening))
+
+
+def _web_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen-fd", type=int, required=True, metavar="N", help="open socket to serve on")
+
+
+def _demo(settings: Settings, arguments: Arguments) -> int:
+    from server.demo.headless import demo
+
+    return demo(settings, arguments)
+
+
+def _demo_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", required=True, metavar="FILE", help="written atomically when everything is ready")
+    parser.add_argument("--port", type=int, required=True, metavar="P", help="TCP port on 127.0.0.1")
+    parser.add_argument("--rooms", type=int, default=1, metavar="N", help="open consultations for devices; default 1")
+    parser.add_argument("--data", metavar="DIR", help="empty folder to use and keep; default: a temporary one")
+
+
+def _triage(settings: Settings, arguments: Arguments) -> int:
+    from server.triage_command import run
+
+    return run(sys.stdin, sys.stdout)
+
+
+def _prepare(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.prepare import prepare
+
+    prepare(settings, may_make_key=arguments.may_make_key)
+    return 0
+
+
+def _prepare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--may-make-key", action="store_true", help="the data folder is new")
+
+
+def _migrate(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.prepare import migrate
+    from server.commands.reach import reachable
+
+    with reachable(settings) as reached:
+        migrate(reached)
+    return 0
+
+
+def _audit(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.audit import verify
+
+    return verify(settings)
+
+
+def _audit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["verify"], help="verify: check every entry and name the first bad one")
+
+
+def _staff(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.staff import add
+
+    return add(settings, arguments)
+
+
+def _staff_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["add"])
+    parser.add_argument("--email", required=True)
+    parser.add_argument("--display", required=True, help="professional name that patients see")
+    parser.add_argument("--registration-number", metavar="NUMBER")
+    parser.add_argument("--role", choices=["doctor", "desk"], default="doctor")
+
+
+def _link(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.link import link
+
+    return link(settings, arguments.visit)
+
+
+def _link_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("visit", help="id of the visit")
+
+
+def _seed(settings: Settings, arguments: Arguments) -> int:
+    from server.demo.seed import seed
+
+    return seed(settings, rooms=arguments.rooms, to=arguments.json)
+
+
+def _seed_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rooms", type=int, default=1)
+    parser.add_argument("--json", required=True, metavar="FILE")
+
+
+COMMANDS: tuple[CommandLine, ...] = (
+    CommandLine("serve", "Start everything and keep it alive until SIGINT or SIGTERM.", _serve, _serve_options),
+    CommandLine("demo", "The same with fresh demo data on loopback, for programs that test it.", _demo, _demo_options),
+    CommandLine("triage", "Intakes as JSON lines in, triage notes as JSON lines out; needs no database.", _triage),
+    CommandLine("migrate", "Bring the database to this program's schema.", _migrate),
+    CommandLine("audit", "`audit verify` checks the whole audit chain.", _audit, _audit_options),
+    CommandLine(
+        "staff", "`staff add` makes a login; the password is read from standard input.", _staff, _staff_options
+    ),
+    CommandLine("link", "Print a new patient link for a visit; older ones end.", _link, _link_options),
+    CommandLine("web", "The web process.", _web, _web_options, is_internal=True),
+    CommandLine("prepare", "Check the key file and migrate, before web starts.", _prepare, _prepare_options, True),
+    CommandLine("seed", "Write demo data.", _seed, _seed_options, True),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(prog="python -m server", description="Teleconsult: remote consultations.")
+    choices = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        one = choices.add_parser(
+            command.name, description=command.meaning, **({} if command.is_internal else {"help": command.meaning})
+        )
+        command.options(one)
+    return whole
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; return the exit status. What an operator can mend is told in words, never as a traceback."""
+    arguments = parser().parse_args(argv)
+    command = next(command for command in COMMANDS if command.name == arguments.command)
+    try:
+        return command.run(read_settings(os.environ), arguments)
+    except StartFault as fault:
+        print(f"teleconsult: {fault}", file=sys.stderr)
+        return EX_CONFIG
+    except RecordsError as error:
+        print(f"teleconsult: {error}", file=sys.stderr)
+        return EX_UNAVAILABLE
+    except (StopRequested, KeyboardInterrupt):
+        return 130

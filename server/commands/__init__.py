@@ -1,0 +1,1 @@
+"""What `python -m server …` can do, a module each; server/cli.py names them."""

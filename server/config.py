@@ -1,0 +1,244 @@
+"""Settings: read once from TELECONSULT_* variables, frozen, handed on as values. server/README.md shows the same table."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from server.faults import SettingsInvalid
+
+PREFIX = "TELECONSULT_"
+# Read by tests/conftest.py, not by the product.
+TEST_PREFIX = "TELECONSULT_TEST_"
+MAX_RELAYS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything an operator can set. Fields follow SETTINGS, in order and name."""
+
+    data_dir: Path
+    host: str
+    port: int
+    public_url: str
+    """Without a slash at its end."""
+    trusted_proxies: tuple[str, ...]
+    """Networks in CIDR form whose X-Forwarded-For and -Proto are believed."""
+    media_host: str
+    media_port: int
+    media_addresses: tuple[str, ...]
+    relays: int
+    database_url: str | None = field(repr=False)
+    """None: the embedded PostgreSQL. May hold a password."""
+    postgres_bin: Path | None
+    key_file: Path
+    country: str
+    emergency_number: str
+    llm_url: str | None
+    llm_key: str | None = field(repr=False)
+    llm_model: str
+    log_level: str
+    relay_sockets: tuple[str, ...]
+    """Set by the supervisor for web."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach us over TLS, by a proxy in front."""
+        return self.public_url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    default: str
+    """As an operator would write it; a text in brackets says how it is worked out when absent."""
+    meaning: str
+    parse: Callable[[str], Any]
+    """Raises ValueError whose text completes "NAME must be …"."""
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise ValueError("a port, 1 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MAX_RELAYS:
+        raise ValueError(f"a whole number from 1 to {MAX_RELAYS}")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("an address such as https://clinic.example, without a path")
+    return text.rstrip("/")
+
+
+def _service_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an http or https address")
+    return text
+
+
+def _database_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+        raise ValueError("an address such as postgresql://user:password@host:5432/database")
+    return text
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(_address(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("IP addresses, separated by commas") from None
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
+
+
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}", text):
+        raise ValueError("a country's two letters (ISO 3166-1), such as cn or de")
+    return text
+
+
+def _telephone(text: str) -> str:
+    if not re.fullmatch(r"\+?[0-9 ]{2,20}", text):
+        raise ValueError("a telephone number")
+    return text
+
+
+def _level(text: str) -> str:
+    if text not in ("debug", "info", "warning", "error"):
+        raise ValueError("debug, info, warning or error")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DATA_DIR", "./data", "Folder for everything kept: database, keys, logs. Made when missing.", _path),
+    Setting("HOST", "127.0.0.1", "Address to serve pages and API on.", _address),
+    Setting("PORT", "8080", "TCP port to serve pages and API on.", _port),
+    Setting("PUBLIC_URL", "(http://HOST:PORT)", "Address that browsers use; https behind a TLS proxy.", _url),
+    Setting("TRUSTED_PROXIES", "", "Networks of proxies whose X-Forwarded-For and -Proto are believed.", _networks),
+    Setting("MEDIA_HOST", "127.0.0.1", "Address that the relays receive sound and pictures on.", _address),
+    Setting("MEDIA_PORT", "8081", "UDP and TCP port of the first relay; each further relay takes the next one.", _port),
+    Setting("MEDIA_ADDRESSES", "(MEDIA_HOST)", "Addresses at which browsers reach the relays; needed when "
+            "MEDIA_HOST is 0.0.0.0 or ::.", _addresses),
+    Setting("RELAYS", "(number of CPU cores)", "How many relay processes.", _count),
+    Setting("DATABASE_URL", "(embedded PostgreSQL)", "A PostgreSQL 15-18 of yours: "
+            "postgresql://user:password@host/database, whose user owns the database.", _database_url),
+    Setting("POSTGRES_BIN", "(embedded wheel)", "Folder with the programs of PostgreSQL 15-18 to run instead.", _path),
+    Setting("KEY_FILE", "(DATA_DIR/keys/kek.json)", "File with the key-encryption key; made on the first start only.",
+            _path),
+    Setting("COUNTRY", "cn", "Country whose rules and numbers apply.", _country),
+    Setting("EMERGENCY_NUMBER", "120", "Number that patients are told to call in an emergency.", _telephone),
+    Setting("LLM_URL", "", "OpenAI-compatible endpoint that words triage notes; none is needed.", _service_url),
+    Setting("LLM_KEY", "", "Its key.", str),
+    Setting("LLM_MODEL", "default", "Its model.", str),
+    Setting("LOG_LEVEL", "info", "debug, info, warning or error.", _level),
+    Setting("RELAY_SOCKETS", "", "Control sockets of running relays, for `web` alone; the supervisor sets it.", _names),
+)  # fmt: skip
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """
+    Return the settings that the variables give.
+
+    Raises:
+        SettingsInvalid: naming every fault at once, each with its remedy. Values are not repeated: they may be secret.
+    """
+    values: dict[str, Any] = {}
+    faults: list[str] = _unknown_names(environment)
+    for setting in SETTINGS:
+        text = environment.get(PREFIX + setting.name, "").strip()
+        if not text:
+            text = "" if setting.default.startswith("(") else setting.default
+        try:
+            values[setting.name.lower()] = setting.parse(text) if text else None
+        except ValueError as fault:
+            faults.append(f"{PREFIX}{setting.name} must be {fault}.")
+    if not faults:
+        _fill_in(values)
+        faults = _contradictions(values)
+    if faults:
+        raise SettingsInvalid(
+            "These settings are wrong:\n" + "\n".join(f"  - {fault}" for fault in faults),
+            "correct them and start again; server/README.md lists all settings.",
+        )
+    return Settings(**values)
+
+
+def _unknown_names(environment: Mapping[str, str]) -> list[str]:
+    known = [PREFIX + setting.name for setting in SETTINGS]
+    faults = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            faults.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "."))
+    return faults
+
+
+def _fill_in(values: dict[str, Any]) -> None:
+    for name in ("trusted_proxies", "media_addresses", "relay_sockets"):
+        values[name] = values[name] or ()
+    host = values["host"]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    values["public_url"] = values["public_url"] or f"http://{reached}:{values['port']}"
+    if not values["media_addresses"] and values["media_host"] not in ("0.0.0.0", "::"):
+        values["media_addresses"] = (values["media_host"],)
+    values["relays"] = values["relays"] or min(os.cpu_count() or 1, MAX_RELAYS)
+    values["key_file"] = values["key_file"] or values["data_dir"] / "keys" / "kek.json"
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if not values["media_addresses"]:
+        faults.append(
+            f"{PREFIX}MEDIA_ADDRESSES must name the addresses at which browsers reach this machine, "
+            f"since {PREFIX}MEDIA_HOST listens on all."
+        )
+    if values["media_port"] + values["relays"] - 1 > 65535:
+        faults.append(f"{PREFIX}MEDIA_PORT must leave room for {values['relays']} relays below 65536.")
+    if values["llm_key"] and not values["llm_url"]:
+        faults.append(f"{PREFIX}LLM_URL must be set when {PREFIX}LLM_KEY is.")
+    return faults
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that give the same settings to a child."""
+    written = {}
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if value is None:
+            continue
+        written[PREFIX + item.name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return written
