@@ -105,7 +105,7 @@ def upgrade() -> None:
     wall("triage_note", "select, insert")
     op.execute("""create table triage_decision (
         tenant_id uuid not null, visit_id uuid not null, number integer not null,
-        note_version integer not null, action text not null, level text, line text, reason bytea,
+        note_version integer not null, action text not null, level text, line bytea, reason bytea,
         practitioner_id text not null, at timestamptz not null,
         primary key (tenant_id, visit_id, number),
         foreign key (tenant_id, visit_id) references visit (tenant_id, id)

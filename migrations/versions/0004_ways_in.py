@@ -33,7 +33,7 @@ def upgrade() -> None:
     wall("session", "select, insert, update, delete")
     op.execute("""create table ticket (
         tenant_id uuid not null, token_hash bytea not null, session_id text not null,
-        visit_id uuid not null, seat text not null, role text not null, display text not null,
+        visit_id uuid not null, seat text not null, role text not null, display bytea not null,
         expires_at timestamptz not null, redeemed_at timestamptz, primary key (tenant_id, token_hash),
         foreign key (tenant_id, visit_id) references visit (tenant_id, id)
     )""")

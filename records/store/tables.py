@@ -198,7 +198,7 @@ triage_note = Table(
 triage_decision = Table(
     "triage_decision", metadata,
     _tenant(), _uuid("visit_id"), _integer("number"), _integer("note_version"), _text("action"),
-    _text("level", nullable=True), _text("line", nullable=True), _sealed("reason"), _text("practitioner_id"), _at("at"),
+    _text("level", nullable=True), _sealed("line"), _sealed("reason"), _text("practitioner_id"), _at("at"),
     _key("visit_id", "number"), _of_visit(),
 )  # fmt: skip
 
@@ -236,7 +236,7 @@ session = Table(
 ticket = Table(
     "ticket", metadata,
     _tenant(), _column("token_hash", LargeBinary), _text("session_id"), _uuid("visit_id"), _text("seat"), _text("role"),
-    _text("display"), _at("expires_at"), _at("redeemed_at", nullable=True),
+    _sealed("display", nullable=False), _at("expires_at"), _at("redeemed_at", nullable=True),
     _key("token_hash"), _of_visit(), Index(None, "tenant_id", "expires_at"),
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ class Decision:
     level: str | None = None
     """The level that an override sets."""
     line: str | None = None
-    """Which line of the note; None for the whole."""
+    """Which line of the note; None for the whole. Sealed: it may quote the patient."""
     reason: str | None = None
     """Free text, sealed. Required for an override."""
 
@@ -107,10 +107,11 @@ class TriageNotes(Repository):
             raise NotFound("triage note")
         count = select(func.count()).where(triage_decision.c.visit_id == visit_id)
         number = (await self._run(count)).scalar_one() + 1
-        reason = await self._seal_text(patient_id, _reason_cell(visit_id, number), decision.reason)
+        reason = await self._seal_text(patient_id, _decision_cell(visit_id, number, "reason"), decision.reason)
+        line = await self._seal_text(patient_id, _decision_cell(visit_id, number, "line"), decision.line)
         await self._run(insert(triage_decision).values(
             tenant_id=self._tenant, visit_id=visit_id, number=number, note_version=version, action=decision.action,
-            level=decision.level, line=decision.line, reason=reason, practitioner_id=self._unit.actor.id,
+            level=decision.level, line=line, reason=reason, practitioner_id=self._unit.actor.id,
             at=self._unit.now,
         ))  # fmt: skip
         await self._audit("C", "triage_decision", visit_id, patient_id)
@@ -124,8 +125,9 @@ class TriageNotes(Repository):
         await self._audit("R", "triage_decision", visit_id, patient_id)
         found = []
         for row in rows:
-            reason = await self._open_text(patient_id, _reason_cell(visit_id, row.number), row.reason)
-            decision = Decision(row.action, row.level, row.line, reason)
+            line = await self._open_text(patient_id, _decision_cell(visit_id, row.number, "line"), row.line)
+            reason = await self._open_text(patient_id, _decision_cell(visit_id, row.number, "reason"), row.reason)
+            decision = Decision(row.action, row.level, line, reason)
             found.append(StoredDecision(decision, row.note_version, row.practitioner_id, row.at))
         return found
 
@@ -146,5 +148,5 @@ def _cell(visit_id: UUID, version: int) -> Cell:
     return Cell(triage_note.name, f"{visit_id}/{version}", "content")
 
 
-def _reason_cell(visit_id: UUID, number: int) -> Cell:
-    return Cell(triage_decision.name, f"{visit_id}/{number}", "reason")
+def _decision_cell(visit_id: UUID, number: int, column: str) -> Cell:
+    return Cell(triage_decision.name, f"{visit_id}/{number}", column)
