@@ -28,6 +28,7 @@ const FINAL_CODES = ['not-signed-in', 'not-found', 'not-allowed', 'wrong-state',
  * @property {RTCIceServer[]} iceServers
  * @property {(state: CallState) => void} onState
  * @property {boolean} [audioOnly] start without the camera
+ * @property {boolean} [mediaOnRing] a doctor who reads the case is not on camera yet: devices open with the ring
  * @property {(closeCode: number) => void} [onEnd] the seat is gone for good; 4409: a newer page has it
  */
 
@@ -44,6 +45,8 @@ export class CallSession {
   #down;
   #watches = { up: newWatch(0), down: newWatch(0) };
   #isStarted = false;
+  /** The practitioner has called the patient from this page. */
+  hasRung = false;
   /** @type {import('../media/quality.js').Sample|null} */
   #sample = null;
   #abort = new AbortController();
@@ -89,6 +92,17 @@ export class CallSession {
   /** @param {string} type @param {unknown} [body] */
   send(type, body = {}) {
     this.#socket.send(type, body);
+  }
+
+  get visitId() {
+    return this.#options.visitId ?? '';
+  }
+
+  /** Call the patient; our own picture and sound start first, so that the patient is not met by a black tile. */
+  async ring() {
+    this.hasRung = true;
+    if (this.state.admitted) await this.#startMedia();
+    this.#socket.send('ring');
   }
 
   /** @param {string} text */
@@ -145,7 +159,7 @@ export class CallSession {
   }
 
   async #startMedia() {
-    if (this.#isStarted) return;
+    if (this.#isStarted || (this.#options.mediaOnRing && !this.hasRung && this.state.visitState === 'called')) return;
     this.#isStarted = true;
     await this.#openDevices();
     if (!this.#isStarted) return;

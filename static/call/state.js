@@ -196,7 +196,7 @@ function onWelcome(before, after, body) {
 
 /** @param {CallState} before @param {CallState} after @returns {Effect[]} */
 function onMove(before, after) {
-  if (after.admitted) return before.admitted ? [] : [Effect.START_MEDIA];
+  if (after.admitted) return before.admitted && before.visitState !== 'called' ? [] : [Effect.START_MEDIA];
   const wasReady = before.admitted || before.visitState === 'called'; // devices may be open since the ring
   return wasReady && after.visitState !== 'called' ? [Effect.STOP_MEDIA] : [];
 }

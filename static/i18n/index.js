@@ -12,9 +12,18 @@ let current = 'en';
 /** @type {Dictionary} */
 let words = Object.freeze({});
 
-/** Loads only the dictionary that is needed: a page must stay small. @param {Language} language */
+/** The dictionaries that this page needs beside `shared`. @type {readonly ('visit'|'console')[]} */
+let parts = Object.freeze([]);
+
+/** Say once which words the page uses: a patient's phone does not load the console's. @param {...('visit'|'console')} names */
+export function useWords(...names) {
+  parts = Object.freeze(names);
+}
+
+/** Loads only the dictionaries that are needed. @param {Language} language */
 export async function setLanguage(language) {
-  words = language === 'zh' ? (await import('./zh.js')).zh : (await import('./en.js')).en;
+  const loaded = await Promise.all(['shared', ...parts].map((part) => import(`./${language}/${part}.js`)));
+  words = Object.freeze(Object.assign({}, ...loaded.map((module) => module.words)));
   current = language;
   document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
   localStorage.setItem(STORE, language);

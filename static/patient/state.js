@@ -3,7 +3,7 @@
 
 export const Step = Object.freeze({
   LOADING: 'loading', PROBLEM: 'problem', LANGUAGE: 'language', CONSENTS: 'consents', REFUSED: 'refused', PLACE: 'place',
-  INTAKE: 'intake', CHECK: 'check', WAITING: 'waiting', RING: 'ring', CALL: 'call', ENDED: 'ended', SUMMARY: 'summary', CLOSED: 'closed',
+  INTAKE: 'intake', CHECK: 'check', WAITING: 'waiting', RING: 'ring', CALL: 'call', LEFT: 'left', ENDED: 'ended', SUMMARY: 'summary', CLOSED: 'closed',
 });
 /** @typedef {typeof Step[keyof typeof Step]} Step */
 
@@ -17,15 +17,16 @@ export const Step = Object.freeze({
  * @property {Step|null} revisit an earlier step that the person went back to
  * @property {import('../types.js').Emergency|null} emergency shown on every screen until dismissed
  * @property {boolean} emergencyRead the notice was made small
+ * @property {boolean} left the person pressed "leave" in the call, and may come back
  *
  * @typedef {{type: 'visit', visit: PatientVisit}|{type: 'problem', code: string}|{type: 'language-chosen'}|{type: 'checked'}
  *   |{type: 'revisit', step: Step|null}|{type: 'moved', state: string}|{type: 'emergency', emergency: import('../types.js').Emergency|null}
- *   |{type: 'emergency-read'}} PatientAction
+ *   |{type: 'emergency-read'}|{type: 'left', left: boolean}} PatientAction
  */
 
 /** @returns {PatientState} */
 export const initialPatient = () => ({
-  visit: null, problem: null, languageChosen: false, checked: false, revisit: null, emergency: null, emergencyRead: false,
+  visit: null, problem: null, languageChosen: false, checked: false, revisit: null, emergency: null, emergencyRead: false, left: false,
 });
 
 /** @param {PatientState} state @param {PatientAction} action @returns {PatientState} */
@@ -38,6 +39,7 @@ export function reducePatient(state, action) {
     case 'revisit': return { ...state, revisit: action.step };
     case 'moved': return state.visit ? { ...state, visit: { ...state.visit, state: action.state }, revisit: null } : state;
     case 'emergency': return withEmergency(state, action.emergency);
+    case 'left': return { ...state, left: action.left };
     case 'emergency-read': return { ...state, emergencyRead: true };
   }
 }
@@ -64,8 +66,9 @@ export function stepOf(state) {
   const { visit } = state;
   if (state.problem) return Step.PROBLEM;
   if (!visit) return Step.LOADING;
-  if (visit.role !== 'patient') return companionStep(state, visit);
   const own = BY_STATE[visit.state];
+  if (state.left && own === Step.CALL) return Step.LEFT;
+  if (visit.role !== 'patient') return companionStep(state, visit);
   const isPreparing = own === undefined || own === Step.CHECK;
   if (isPreparing && state.revisit) return state.revisit;
   return isPreparing ? preparation(state, visit) : own;

@@ -1,0 +1,152 @@
+// @ts-check
+/** One tile for each picture: who it is, in which role, whether they are heard; any number of seats. */
+
+import { el, fill, icon, setText } from '../elements.js';
+import { t } from '../i18n/index.js';
+import { others } from './state.js';
+
+/**
+ * @typedef {import('./session.js').CallSession} CallSession
+ * @typedef {ReturnType<typeof others>[number]} OtherSeat
+ * @typedef {object} Tile @property {HTMLElement} element @property {HTMLVideoElement} video @property {HTMLElement} name
+ * @property {HTMLElement} note
+ */
+
+/** Sources of a seat that get a tile of their own beside the face. */
+const EXTRA_SOURCES = Object.freeze(['screen', 'second_camera', 'device']);
+
+export class Tiles {
+  element = el('div', { class: 'tiles', role: 'group', 'aria-label': t('call.people') });
+  #grid = el('div', { class: 'grid' });
+  #self = this.#newTile('self');
+  #captions = el('div', { class: 'captions', hidden: true });
+  #sounds = el('div', { hidden: true });
+  #tapToHear = el('button', { type: 'button', class: 'primary tap-to-hear', hidden: true, on: { click: () => this.#playAll() } }, icon('sound'), t('call.tap_to_hear'));
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map();
+  /** @type {Map<string, HTMLAudioElement>} */
+  #audio = new Map();
+
+  constructor() {
+    this.#self.video.muted = true;
+    this.element.append(this.#grid, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
+  }
+
+  /** @param {CallSession} session */
+  update(session) {
+    const seats = others(session.state).filter((seat) => seat.role !== 'device' || seat.tracks.length);
+    const pictures = seats.flatMap((seat) => this.#picturesOf(seat));
+    this.#keepOnly(new Set(pictures.map(({ key }) => key)));
+    for (const { key, seat, source } of pictures) this.#drawTile(key, seat, source, session);
+    this.#grid.dataset.count = String(pictures.length);
+    this.#drawSounds(session);
+    this.#drawSelf(session);
+  }
+
+  /** @param {OtherSeat} seat @returns {{key: string, seat: OtherSeat, source: string}[]} */
+  #picturesOf(seat) {
+    const extra = seat.tracks.filter((track) => track.kind === 'video' && EXTRA_SOURCES.includes(track.source));
+    return ['camera', ...extra.map((track) => track.source)].map((source) => ({ key: `${seat.seat}/${source}`, seat, source }));
+  }
+
+  /** @param {Set<string>} keys */
+  #keepOnly(keys) {
+    for (const [key, tile] of this.#tiles) {
+      if (keys.has(key)) continue;
+      tile.element.remove();
+      this.#tiles.delete(key);
+    }
+  }
+
+  /** @param {string} key @param {OtherSeat} seat @param {string} source @param {CallSession} session */
+  #drawTile(key, seat, source, session) {
+    let tile = this.#tiles.get(key);
+    if (!tile) {
+      tile = this.#newTile(key);
+      this.#tiles.set(key, tile);
+      this.#grid.append(tile.element);
+    }
+    const isMuted = seat.muted.includes(source);
+    const track = session.state.audioOnly || isMuted ? undefined : session.media.get(key);
+    showTrack(tile.video, track);
+    tile.element.classList.toggle('has-picture', Boolean(track));
+    tile.element.classList.toggle('speaks', session.state.speaker === seat.seat);
+    tile.element.classList.toggle('gone', seat.presence !== 'present');
+    setText(tile.name, source === 'camera' ? `${seat.display} · ${t(`role.${seat.role}`)}` : `${seat.display} · ${t(`source.${source}`)}`);
+    setText(tile.note, noteOf(seat));
+  }
+
+  /** @param {CallSession} session */
+  #drawSelf(session) {
+    const { camera, microphone } = session.state;
+    const track = camera.on ? session.own.get('camera') : undefined;
+    showTrack(this.#self.video, track);
+    this.#self.element.classList.toggle('has-picture', Boolean(track));
+    setText(this.#self.name, t('call.you'));
+    setText(this.#self.note, microphone.on ? '' : t('call.you_muted'));
+  }
+
+  /** @param {CallSession} session */
+  #drawSounds(session) {
+    const wanted = new Map([...session.media].filter(([, track]) => track.kind === 'audio'));
+    for (const [key, audio] of this.#audio) if (!wanted.has(key)) { audio.remove(); this.#audio.delete(key); }
+    for (const [key, track] of wanted) {
+      const audio = this.#audio.get(key) ?? this.#newAudio(key);
+      if (showTrack(audio, track)) void this.#play(audio);
+    }
+  }
+
+  /** @param {string} key */
+  #newAudio(key) {
+    const audio = el('audio', { autoplay: true });
+    this.#audio.set(key, audio);
+    this.#sounds.append(audio);
+    return audio;
+  }
+
+  /** Some browsers make no sound before a tap: then there is one large button. @param {HTMLMediaElement} media */
+  async #play(media) {
+    try {
+      await media.play();
+      this.#tapToHear.hidden = true;
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'NotAllowedError') this.#tapToHear.hidden = false;
+    }
+  }
+
+  #playAll() {
+    for (const audio of this.#audio.values()) void this.#play(audio);
+  }
+
+  /** @param {string} key @returns {Tile} */
+  #newTile(key) {
+    const video = el('video', { autoplay: true, playsinline: true, 'aria-hidden': 'true' });
+    video.muted = true; // sound comes from the audio elements
+    const name = el('span', { class: 'name' });
+    const note = el('span', { class: 'note' });
+    const element = el('figure', { class: key === 'self' ? 'tile self' : 'tile', 'data-key': key },
+      el('div', { class: 'avatar', 'aria-hidden': 'true' }, icon('person')), video, el('figcaption', {}, name, note));
+    return { element, video, name, note };
+  }
+
+  /** End all pictures. */
+  close() {
+    this.#keepOnly(new Set());
+    fill(this.#sounds);
+  }
+}
+
+/** @param {OtherSeat} seat */
+function noteOf(seat) {
+  if (seat.presence !== 'present') return t(`presence.${seat.presence}`);
+  const notes = [seat.muted.includes('microphone') ? t('call.muted') : '', seat.muted.includes('camera') ? t('call.camera_is_off') : ''];
+  return notes.filter(Boolean).join(' · ');
+}
+
+/** Attach only on change: a new stream object would make the picture flicker. @param {HTMLMediaElement} media @param {MediaStreamTrack|undefined} track @returns {boolean} changed */
+function showTrack(media, track) {
+  const current = media.srcObject instanceof MediaStream ? media.srcObject.getTracks()[0] : undefined;
+  if (current === track) return false;
+  media.srcObject = track ? new MediaStream([track]) : null;
+  return Boolean(track);
+}

@@ -1,0 +1,99 @@
+// @ts-check
+/** The call beside the chart: ring, hold, end, tiles, chat, and which side is lost. */
+
+import { Chat } from '../call/chat.js';
+import { barButton, Controls, LineStatus } from '../call/controls.js';
+import { Rung, rung } from '../call/state.js';
+import { Tiles } from '../call/tiles.js';
+import { el } from '../elements.js';
+import { t } from '../i18n/index.js';
+import { confirmAction } from './confirm.js';
+import { possible } from './state.js';
+
+/** @typedef {import('./state.js').Case} Case */
+/** @typedef {import('../call/session.js').CallSession} CallSession */
+
+export class CallPanel {
+  #app;
+  #tiles = new Tiles();
+  #status = new LineStatus();
+  #ring = barButton(() => this.command('ring'));
+  #hold = barButton(() => this.command('hold'));
+  #end = barButton(() => this.#endCall());
+  #controls;
+  #chat;
+  element;
+
+  /** @param {import('./app.js').ConsoleApp} app */
+  constructor(app) {
+    this.#app = app;
+    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#end.button);
+    this.#chat = new Chat(() => app.session);
+    this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
+      this.#status.element, this.#tiles.element, this.#controls.element, this.#chat.element);
+  }
+
+  /** @param {Case} opened */
+  update(opened) {
+    const session = this.#app.session;
+    this.element.hidden = !session;
+    if (!session) return;
+    const can = possible(opened);
+    this.#tiles.update(session);
+    this.#controls.update(session.state);
+    this.#chat.update(session.state);
+    this.#ring.button.hidden = !can.has('ring');
+    this.#hold.button.hidden = !can.has('hold') && !can.has('resume');
+    this.#end.button.hidden = !can.has('end');
+    this.#ring.show('bell', t(session.hasRung ? 'call.ring_again' : 'call.ring'), 'primary');
+    this.#hold.show('pause', t(can.has('resume') ? 'call.resume' : 'call.hold'), can.has('resume') ? 'off' : '');
+    this.#end.show('end', t('call.end'), 'danger');
+    this.#drawStatus(session, opened);
+  }
+
+  /** @param {import('./shortcuts.js').Command} command */
+  command(command) {
+    const session = this.#app.session;
+    const opened = this.#app.state.opened;
+    if (!session || !opened) return;
+    const can = possible(opened);
+    if (command === 'chat') this.#chat.focus();
+    else if (command === 'microphone' || command === 'camera') this.#controls.toggle(command);
+    else if (command === 'ring' && can.has('ring')) { void session.ring(); this.update(opened); }
+    else if (command === 'hold' && can.has('hold')) session.send('hold');
+    else if (command === 'hold' && can.has('resume')) session.send('resume');
+  }
+
+  async #endCall() {
+    if (await confirmAction('end')) await this.#app.act('end');
+  }
+
+  /** @param {CallSession} session @param {Case} opened */
+  #drawStatus(session, opened) {
+    const call = session.state;
+    const own = rung(call, performance.now());
+    if (own !== Rung.NONE) return this.#status.show(t('drop.own'));
+    if (opened.visit.state === 'dropped') return this.#drawDrop(session, opened);
+    if (opened.visit.state === 'held') return this.#status.show(t('call.on_hold'));
+    if (call.unanswered) return this.#status.show(t(`unanswered.${call.unanswered}`));
+    if (opened.visit.state === 'called') return this.#status.show(session.hasRung ? t('call.ringing') : t('call.before_ring'));
+    const away = call.seats.find((seat) => seat.seat !== call.seat && seat.presence === 'reconnecting');
+    this.#status.show(away ? t('drop.reconnecting', { name: away.display }) : '');
+  }
+
+  /** Which side is lost, and what can be done now (consultation.md §7). @param {CallSession} session @param {Case} opened */
+  #drawDrop(session, opened) {
+    const drop = session.state.drop;
+    const step = drop?.step ?? 'wait';
+    const who = session.state.seats.find((seat) => seat.seat === drop?.seat)?.display ?? t(`role.${drop?.role ?? 'patient'}`);
+    const number = opened.place?.callback ?? opened.patient.phone ?? '';
+    const phone = number && step !== 'wait' ? [el('a', { class: 'button', href: `tel:${number.replace(/[^\d+]/g, '')}` }, t('drop.telephone', { number }))] : [];
+    const choices = step === 'decide' ? [this.#choice('drop.requeue', () => this.#app.act('release')), this.#choice('drop.end', () => this.#endCall())] : [];
+    this.#status.show(t(`drop.${step}`, { name: who }), [...phone, ...choices]);
+  }
+
+  /** @param {string} key @param {() => unknown} work */
+  #choice(key, work) {
+    return el('button', { type: 'button', on: { click: () => void work() } }, t(key));
+  }
+}

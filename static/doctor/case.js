@@ -1,0 +1,111 @@
+// @ts-check
+/** One patient on one screen: who and where, what they said, the triage note, the call, the note. */
+
+import { el, fill, icon, setText } from '../elements.js';
+import { problemText, t } from '../i18n/index.js';
+import { CallPanel } from './call_panel.js';
+import { drawIdentity, drawIntake } from './chart.js';
+import { claimBar } from './claim.js';
+import { InvitePanel } from './invite.js';
+import { levelBadge } from './level.js';
+import { NoteForm } from './note.js';
+import { possible } from './state.js';
+import { TriagePanel } from './triage.js';
+
+export class CaseView {
+  element = el('section', { class: 'case', 'aria-live': 'off' });
+  #app;
+  #visitId = '';
+  #drawn = '';
+  /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel}|null} */
+  #panels = null;
+  #title = el('h2', { class: 'case-title' });
+  #badges = el('p', { class: 'badges' });
+  #problem = el('div', { role: 'alert' });
+  #actions = el('div', { class: 'actions' });
+  #identity = el('div', { class: 'panel identity' });
+  #intake = el('div', { class: 'panel chart' });
+
+  /** @param {import('./app.js').ConsoleApp} app */
+  constructor(app) {
+    this.#app = app;
+  }
+
+  focus() {
+    this.#title.tabIndex = -1;
+    this.#title.focus();
+  }
+
+  hasUnsaved() {
+    return Boolean(this.#panels?.note.hasUnsaved());
+  }
+
+  async save() {
+    await this.#panels?.note.save();
+  }
+
+  /** @param {import('./shortcuts.js').Command} command */
+  command(command) {
+    if (command === 'case') return this.focus();
+    if (!this.#panels) return;
+    if (command === 'note') this.#panels.note.focus();
+    else if (command === 'save') void this.#panels.note.save();
+    else this.#panels.call.command(command);
+  }
+
+  update() {
+    const { openId, opened, problem } = this.#app.state;
+    fill(this.#problem, problem ? el('p', { class: 'notice error' }, icon('warning'), el('span', {}, problemText(problem))) : null);
+    if (!opened) return this.#drawEmpty(openId);
+    if (opened.visit.id !== this.#visitId) this.#build(opened);
+    const drawn = JSON.stringify(opened);
+    if (drawn !== this.#drawn) { this.#drawn = drawn; this.#draw(opened); }
+    this.updateCall();
+  }
+
+  updateCall() {
+    const { opened } = this.#app.state;
+    if (opened && this.#panels) this.#panels.call.update(opened);
+  }
+
+  /** @param {string|null} openId */
+  #drawEmpty(openId) {
+    const words = openId ? 'case.loading' : 'case.none';
+    if (this.#visitId === '' && this.#drawn === `${words}${document.documentElement.lang}`) return;
+    this.#visitId = '';
+    this.#drawn = `${words}${document.documentElement.lang}`;
+    this.#panels?.note.close();
+    this.#panels = null;
+    this.element.className = 'case empty';
+    fill(this.element, this.#problem, el('p', { class: 'hint' }, t(words)));
+  }
+
+  /** @param {import('./state.js').Case} opened */
+  #build(opened) {
+    this.#panels?.note.close();
+    this.#visitId = opened.visit.id;
+    const [triage, call, note, invite] = [new TriagePanel(this.#app), new CallPanel(this.#app), new NoteForm(this.#app, opened), new InvitePanel(this.#app)];
+    this.#panels = { triage, call, note, invite };
+    this.element.className = 'case';
+    fill(this.element,
+      el('header', { class: 'case-head' }, this.#title, this.#badges, this.#problem, this.#actions),
+      el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake),
+      el('div', { class: 'case-work' }, call.element, invite.element, note.element));
+  }
+
+  /** @param {import('./state.js').Case} opened */
+  #draw(opened) {
+    const can = possible(opened);
+    const { visit, patient, triage } = opened;
+    document.body.dataset.case = can.has('write') ? 'mine' : 'read';
+    setText(this.#title, patient.display);
+    fill(this.#badges, levelBadge(visit.level), el('span', { class: 'badge state' }, t(`state.${visit.state}`)),
+      triage.status === 'declined' ? el('span', { class: 'badge none' }, t('triage.declined_short')) : null);
+    fill(this.#actions, claimBar(this.#app, opened, can));
+    drawIdentity(this.#identity, opened);
+    drawIntake(this.#intake, opened);
+    this.#panels?.triage.update(opened);
+    this.#panels?.note.update(opened);
+    this.#panels?.invite.update(can.has('invite'));
+  }
+}

@@ -1,0 +1,59 @@
+// @ts-check
+/** Who, where, and what the patient said; the quoted words are marked in the text. */
+
+import { el, fill, icon } from '../elements.js';
+import { t } from '../i18n/index.js';
+import { segments } from './quotes.js';
+
+/** @typedef {import('./state.js').Case} Case */
+
+/** A list of terms; empty values are left out. @param {[string, string|null|undefined|Node][]} rows */
+function terms(rows) {
+  return el('dl', { class: 'terms' }, rows.filter(([, value]) => value).map(([key, value]) => el('div', {}, el('dt', {}, t(key)), el('dd', {}, value ?? ''))));
+}
+
+/** @param {string|null|undefined} number */
+const telephone = (number) => (number ? el('a', { href: `tel:${number.replace(/[^\d+]/g, '')}`, class: 'tel' }, icon('phone'), number) : null);
+
+/** @param {HTMLElement} place @param {Case} opened */
+export function drawIdentity(place, { patient, place: where, consents, visit }) {
+  const age = patient.age === null ? '' : t('case.age', { age: patient.age });
+  const sex = patient.sex && patient.sex !== 'unknown' ? t(`sex.${patient.sex}`) : '';
+  const given = consents ? /** @type {const} */ (['ai', 'recording']).map((scope) => t(`consent.${scope}.${consents[scope] ? 'yes' : 'no'}`)).join(' · ') : '';
+  fill(place, el('h3', {}, t('case.identity')), terms([
+    ['case.name', patient.name], ['case.born', [patient.birth_date, age, sex].filter(Boolean).join(' · ')],
+    ['case.place', where?.place], ['case.callback', telephone(where?.callback ?? patient.phone)],
+    ['case.contact', where?.emergency_contact], ['case.language', t(`language.${visit.lang}`)], ['case.consents', given],
+  ]), el('p', { class: 'hint' }, t('case.check_identity')));
+}
+
+/** @param {HTMLElement} place @param {Case} opened */
+export function drawIntake(place, { intake, triage, vitals }) {
+  if (!intake) return fill(place, el('h3', {}, t('case.intake')), el('p', { class: 'hint' }, t('case.no_intake')));
+  const quotes = triage.note?.red_flags ?? [];
+  const list = (/** @type {string[]|null|undefined} */ words) => (words?.length ? marked(words.join(t('list.comma')), quotes) : t('case.none_given'));
+  fill(place, el('h3', {}, t('case.intake')),
+    el('blockquote', { class: 'complaint' }, marked(intake.complaint ?? '', quotes)),
+    terms([
+      ['case.conditions', list(intake.conditions)], ['case.medications', list(intake.medications)],
+      ['case.allergies', intake.allergies?.length ? el('strong', { class: 'allergy' }, icon('warning'), ' ', list(intake.allergies)) : t('case.none_given')],
+      ['case.pregnant', typeof intake.pregnant === 'boolean' ? t(intake.pregnant ? 'answer.yes' : 'answer.no') : null],
+    ]), vitalsTable(intake.vitals ?? vitals ?? {}));
+}
+
+/** @param {string} text @param {{rule: string, quote: string}[]} quotes */
+function marked(text, quotes) {
+  return el('span', {}, segments(text, quotes).map((segment) => (segment.rules.length ? el('mark', {}, segment.text) : segment.text)));
+}
+
+const UNITS = /** @type {const} */ ({ temperature_c: 'unit.celsius', heart_rate: 'unit.per_minute', respiratory_rate: 'unit.per_minute', spo2: 'unit.percent', systolic_bp: 'unit.mmhg', diastolic_bp: 'unit.mmhg' });
+
+/** @param {import('../types.js').Vitals} vitals */
+function vitalsTable(vitals) {
+  const names = /** @type {(keyof typeof UNITS)[]} */ (Object.keys(UNITS));
+  const given = names.filter((name) => typeof vitals[name] === 'number');
+  const missing = names.filter((name) => typeof vitals[name] !== 'number').map((name) => t(`vital.${name}`));
+  return el('div', { class: 'vitals' }, el('h4', {}, t('case.vitals')),
+    given.length ? el('ul', {}, given.map((name) => el('li', {}, el('span', {}, t(`vital.${name}`)), ' ', el('strong', {}, String(vitals[name]), ' ', t(UNITS[name]))))) : null,
+    missing.length ? el('p', { class: 'hint' }, t('case.vitals_missing', { names: missing.join(t('list.comma')) })) : null);
+}

@@ -1,0 +1,75 @@
+// @ts-check
+/** What the doctor's console knows, and how it changes. Pure. */
+
+/**
+ * @typedef {import('../types.js').QueueRow} QueueRow
+ * @typedef {{id?: string, display: string, role: string, registration_number?: string|null}} Account
+ * @typedef {object} NoteBody @property {string} reason @property {string} findings @property {string} assessment
+ * @property {string} plan @property {string} safety_net @property {string} mode
+ * @typedef {object} Case answer of GET /api/visits/{id}
+ * @property {{id: string, state: string, level: import('../types.js').Level|null, mode: string, lang: string, waiting_since: string|null, mine: boolean, practitioner_id: string|null}} visit
+ * @property {{display: string, name: string, birth_date: string|null, age: number|null, sex: string|null, phone: string|null, address: string|null}} patient
+ * @property {import('../types.js').Place|null} place @property {import('../types.js').Consents|null} consents
+ * @property {import('../types.js').Intake|null} intake
+ * @property {{status: string, note: any, decisions: any[], superseded: unknown[]}} triage
+ * @property {import('../types.js').Vitals} vitals @property {{version: number, body: NoteBody|null, signed: boolean, signed_at: string|null}} note
+ * @property {{state: string, trigger: string, at: string, actor_kind?: string}[]} history
+ *
+ * @typedef {object} ConsoleState
+ * @property {Account|null} account @property {boolean} isKnown the session was asked for @property {readonly QueueRow[]} rows
+ * @property {Record<string, number>} counts @property {boolean} isLive the stream stands @property {string|null} openId
+ * @property {Case|null} opened @property {string|null} problem code
+ *
+ * @typedef {{type: 'account', account: Account|null}|{type: 'queue', rows: QueueRow[], counts: Record<string, number>}
+ *   |{type: 'live', isLive: boolean}|{type: 'open', visitId: string|null}|{type: 'case', opened: Case}|{type: 'problem', code: string|null}
+ *   |{type: 'moved', state: string}} ConsoleAction
+ */
+
+/** @returns {ConsoleState} */
+export const initialConsole = () => ({
+  account: null, isKnown: false, rows: [], counts: {}, isLive: false, openId: null, opened: null, problem: null,
+});
+
+/** @param {ConsoleState} state @param {ConsoleAction} action @returns {ConsoleState} */
+export function reduceConsole(state, action) {
+  switch (action.type) {
+    case 'account': return { ...(action.account ? state : { ...initialConsole(), openId: state.openId }), account: action.account, isKnown: true, problem: null };
+    case 'queue': return { ...state, rows: action.rows, counts: action.counts, isLive: true };
+    case 'live': return { ...state, isLive: action.isLive };
+    case 'open': return { ...state, openId: action.visitId, opened: null, problem: null };
+    case 'case': return action.opened.visit.id === state.openId ? { ...state, opened: action.opened, problem: null } : state;
+    case 'problem': return { ...state, problem: action.code };
+    case 'moved': return state.opened ? { ...state, opened: { ...state.opened, visit: { ...state.opened.visit, state: action.state } } } : state;
+  }
+}
+
+/** States in which the practitioner holds a seat in the consultation. */
+export const SEATED_STATES = Object.freeze(['called', 'in_consult', 'held', 'dropped', 'emergency']);
+
+/** @param {ConsoleState} state @returns {boolean} */
+export const isSeated = (state) => Boolean(state.opened?.visit.mine && SEATED_STATES.includes(state.opened.visit.state));
+
+/** What may be done with the opened case now. @param {Case} opened @returns {Set<'claim'|'release'|'ring'|'hold'|'resume'|'end'|'sign'|'escalate'|'invite'|'write'>} */
+export function possible(opened) {
+  const { state, mine } = opened.visit;
+  /** @type {Set<any>} */
+  const actions = new Set();
+  if (['waiting', 'away', 'emergency'].includes(state) && !mine) actions.add('claim');
+  if (!mine) return actions;
+  if (state === 'called' || state === 'emergency') actions.add('ring');
+  if (state === 'called' || state === 'dropped') actions.add('release');
+  if (state === 'in_consult') actions.add('hold');
+  if (state === 'held') actions.add('resume');
+  if (['in_consult', 'held', 'dropped', 'emergency'].includes(state)) actions.add('end');
+  if (['called', 'in_consult', 'held', 'dropped'].includes(state)) actions.add('escalate');
+  if (SEATED_STATES.includes(state)) actions.add('invite');
+  if (SEATED_STATES.includes(state) || state === 'wrap_up') actions.add('write');
+  if (state === 'wrap_up' && !opened.note.signed) actions.add('sign');
+  return actions;
+}
+
+/** "1:05" minutes and hours from seconds; shown as minutes below an hour. @param {number} seconds @returns {{hours: number, minutes: number}} */
+export const hoursAndMinutes = (seconds) => ({ hours: Math.floor(seconds / 3600), minutes: Math.floor((seconds % 3600) / 60) });
+
+/** Amber at 30 min (healthdirect), and past what was promised. @param {QueueRow} row */
+export const isLate = (row) => row.waited_s > 1800 || Boolean(row.promised_min && row.waited_s > row.promised_min[1] * 60);

@@ -1,0 +1,103 @@
+// @ts-check
+/** Ringing, then the call as the patient sees it. Everything repairs itself; the page only tells. */
+
+import { announce, confirmDialog } from '../../a11y.js';
+import { Chat } from '../../call/chat.js';
+import { barButton, Controls, LineStatus } from '../../call/controls.js';
+import { others, Rung, rung } from '../../call/state.js';
+import { Tiles } from '../../call/tiles.js';
+import { el, icon, setText } from '../../elements.js';
+import { workButton } from '../../forms.js';
+import { t } from '../../i18n/index.js';
+import { chime } from '../../media/meter.js';
+import { Verdict } from '../../media/quality.js';
+
+const CHIME_EVERY_MS = 4_000;
+const TICK_MS = 1_000;
+
+/** @type {import('../app.js').ScreenBuilder} */
+export function ringScreen(app, signal) {
+  const name = el('p', { class: 'doctor-name' });
+  const registration = el('p', { class: 'hint' });
+  const status = el('p', { class: 'lead', role: 'status' });
+  const answer = workButton({ label: t('ring.answer'), kind: 'primary', symbol: 'phone' }, () => app.session?.send('accept'));
+  const update = () => {
+    const call = app.session?.state;
+    const doctor = call?.practitioner ?? app.state.visit?.practitioner;
+    setText(name, doctor?.display ?? t('role.doctor'));
+    setText(registration, doctor?.registration_number ? t('doctor.registration', { number: doctor.registration_number }) : '');
+    setText(status, t(call?.ringing ? 'ring.connecting' : 'ring.reading'));
+    answer.hidden = !(call?.ringing && call.microphone.problem);
+  };
+  const timer = setInterval(() => { if (app.session?.state.ringing) void chime(); }, CHIME_EVERY_MS);
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  announce(t('ring.title'), 'assertive');
+  return {
+    update,
+    element: el('section', { class: 'ring card centre' }, el('p', { class: 'big-icon', 'aria-hidden': 'true' }, icon('bell')),
+      el('h1', {}, t('ring.title')), name, registration, status, answer, el('p', { class: 'hint' }, t('ring.check_name'))),
+  };
+}
+
+/** @type {import('../app.js').ScreenBuilder} */
+export function callScreen(app, signal) {
+  const tiles = new Tiles();
+  const chat = new Chat(() => app.session);
+  const status = new LineStatus();
+  const chatButton = barButton(() => toggleChat());
+  const leaveButton = barButton(() => leave(app));
+  const controls = new Controls(() => app.session, chatButton.button, leaveButton.button);
+  chat.element.hidden = true;
+  const toggleChat = () => {
+    chat.element.hidden = !chat.element.hidden;
+    chatButton.button.setAttribute('aria-expanded', String(!chat.element.hidden));
+    if (!chat.element.hidden) { chat.focus(); app.session?.markChatRead(); }
+    update();
+  };
+  const element = el('section', { class: 'call' }, el('h1', { class: 'visually-hidden' }, t('call.title')),
+    status.element, tiles.element, controls.element, chat.element);
+  function update() {
+    if (!app.session) return;
+    const call = app.session.state;
+    tiles.update(app.session);
+    controls.update(call);
+    chat.update(call);
+    const unread = chat.element.hidden ? call.unread : 0;
+    chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.title'), unread ? 'news' : '');
+    leaveButton.show('end', t('call.leave'), 'danger');
+    drawStatus(app, status);
+  }
+  const timer = setInterval(update, TICK_MS);
+  signal.addEventListener('abort', () => { clearInterval(timer); tiles.close(); }, { once: true });
+  return { element, update };
+}
+
+/** @param {import('../app.js').PatientApp} app @param {LineStatus} status */
+function drawStatus(app, status) {
+  const session = app.session;
+  if (!session) return;
+  const call = session.state;
+  const step = rung(call, performance.now());
+  const audio = el('button', { type: 'button', on: { click: () => session.setAudioOnly(true) } }, t('call.sound_only'));
+  if (step !== Rung.NONE) return status.show(t(`ladder.${step}`), step === Rung.AUDIO && !call.audioOnly ? [audio] : []);
+  if (call.visitState === 'held') return status.show(t('call.held'));
+  const missing = others(call).find((seat) => seat.role === 'doctor' && seat.presence !== 'present');
+  if (missing) return status.show(t('call.doctor_lost'));
+  if (!call.everConnected) return status.show(t('call.connecting'));
+  if (call.verdict === Verdict.POOR && !call.audioOnly) return status.show(t('call.poor'), [audio]);
+  status.show('');
+}
+
+/** Leaving is not ending: the doctor decides, and the link brings the patient back. @param {import('../app.js').PatientApp} app */
+async function leave(app) {
+  const words = { title: t('call.leave_title'), text: t('call.leave_text'), yes: t('call.leave_yes'), no: t('call.leave_no') };
+  if (!(await confirmDialog(words))) return;
+  app.session?.send('leave');
+  app.dispatch({ type: 'left', left: true });
+}
+
+/** The person left; the seat is kept. @type {import('../app.js').ScreenBuilder} */
+export function leftScreen(app) {
+  const back = el('button', { type: 'button', class: 'primary', on: { click: () => app.dispatch({ type: 'left', left: false }) } }, icon('phone'), t('left.back'));
+  return { element: el('section', { class: 'card' }, el('h1', {}, t('left.title')), el('p', { class: 'lead' }, t('left.text')), el('div', { class: 'actions' }, back)) };
+}
