@@ -115,7 +115,8 @@ def _parse_one(count: int, kind: int, body: bytes) -> Sequence[Packet]:
     if kind == SR:
         if len(body) < 24 + 24 * count:
             raise BadRtcp("SR")
-        return [SenderReport(*struct.unpack_from("!IQIII", body), _blocks(count, body, 24))]
+        ssrc, ntp, timestamp, packets, octets = struct.unpack_from("!IQIII", body)
+        return [SenderReport(ssrc, ntp, timestamp, packets, octets, _blocks(count, body, 24))]
     if kind == RR:
         if len(body) < 4 + 24 * count:
             raise BadRtcp("RR")

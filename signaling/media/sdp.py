@@ -133,7 +133,7 @@ def formats(media: Media) -> list[Format]:
     found = []
     for number in dict.fromkeys(media.formats):
         codec = _codec(media.kind, rates.get(number, ""), parameters.get(number, ""))
-        if codec is None or not is_number(number, 127):
+        if codec is None or codec.name.lower() == "rtx" or not is_number(number, 127):
             continue
         own = tuple(dict.fromkeys(rest.strip() for who, _, rest in feedback if who in ("*", number)))
         found.append(Format(int(number), codec, own, int(rtx[number]) if number in rtx else None))

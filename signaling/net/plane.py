@@ -10,7 +10,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-from pylibsrtp import ffi
+from pylibsrtp._binding import ffi
 
 from signaling.media import frames, rtp
 from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls

@@ -86,7 +86,8 @@ class Relay:
         down = DownLinkState(registry.new_link(room, name, time.monotonic()), None)
         try:
             tracks = room.outgoing(down)
-            answer, sent, down.free = negotiation.answer_subscriber(offer, down.link.terms(), tracks)
+            answer, sent, free = negotiation.answer_subscriber(offer, down.link.terms(), tracks)
+            down.free = list(free)
         except BadSdp:
             registry.forget(down.link)
             raise

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pylibsrtp
-from pylibsrtp import ffi, lib
+from pylibsrtp._binding import ffi, lib
 
 # The authentication tag that a packet grows by, per profile (RFC 7714 §12, RFC 3711 §4.2). UDP segmentation needs the
 # real one: with a wrong size the kernel cuts packets in two and frames vanish (media.md §4).

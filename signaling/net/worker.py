@@ -39,6 +39,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--control", required=True, metavar="PATH", help="Unix socket for the web process")
     parser.add_argument("--udp", required=True, type=_host_port, metavar="HOST:PORT", help="where media is received")
     parser.add_argument("--public-address", required=True, type=_addresses, metavar="A[,B]", help="candidates")
+    parser.add_argument("--plane", choices=("auto", "native", "python"), default="auto", help="packet loop")
     parser.add_argument("--index", type=int, default=0, metavar="N", help="number of this relay")
     return parser.parse_args(arguments)
 

@@ -12,7 +12,7 @@ from signaling.net.control import OfferReady, RelayClient
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=30",
     "--use-fake-ui-for-media-stream",
     "--disable-background-networking",
     "--no-first-run",
@@ -116,8 +116,17 @@ class BrowserSeat:
 
     async def wait_until(self, condition: str, timeout_s: float = 20) -> None:
         """Wait until a JavaScript condition over `up` and `down` statistics `u`, `d` holds."""
-        script = f"async () => {{ const u = await statistics(up), d = await statistics(down); return {condition}; }}"
-        await self.page.wait_for_function(script, timeout=timeout_s * 1000, polling=250)
+        script = f"""async () => {{
+          const until = performance.now() + {timeout_s * 1000};
+          for (;;) {{
+            const u = await statistics(up), d = await statistics(down);
+            if ({condition}) return null;
+            if (performance.now() > until) return {{u, d}};
+            await new Promise(resolve => setTimeout(resolve, 250));
+          }}
+        }}"""
+        last = await self.page.evaluate(script)
+        assert last is None, f"not within {timeout_s} s: {condition}; last seen: {last}"
 
 
 class Negotiator:

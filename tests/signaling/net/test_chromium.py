@@ -1,0 +1,71 @@
+"""Two real Chromium pages through a real relay process: both see and hear each other through one UDP port."""
+
+from pathlib import Path
+
+import pytest
+
+from signaling.net.control import LinkState
+from tests.signaling.net.browser_seat import chromium, negotiating, open_seat
+from tests.signaling.net.worker_process import relay_process
+
+pytestmark = pytest.mark.journey
+
+
+class TestCall:
+    @pytest.mark.parametrize("codec", ["vp8", "h264", "vp9", "av1"])
+    async def test_both_seats_see_and_hear_each_other(self, tmp_path: Path, codec: str) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            seats = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, seats) as negotiator:
+                for seat in seats:
+                    await seat.subscribe()
+                    await seat.publish(codec=codec)
+                for seat in seats:
+                    await seat.wait_until("d.frames > 20 && d.energy > 0.01")
+                    found = await seat.statistics()
+                    assert found["down"]["codec"].lower() == f"video/{codec}"
+                    assert {found["up"]["path"], found["down"]["path"]} == {relay.port}
+                    assert "GCM" in found["up"]["cipher"]
+            states = [e.state for e in negotiator.events if isinstance(e, LinkState) and e.state == "connected"]
+            assert len(states) == 4
+
+    async def test_the_picture_is_not_stuck_at_300_kbit_per_second(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            seats = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, seats):
+                for seat in seats:
+                    await seat.subscribe()
+                    await seat.publish()
+                await seats[0].wait_until("u.available > 1e6 && u.target > 500e3")
+                await seats[0].wait_until(
+                    "((window.marks ??= []).push([performance.now(), u.sent]), marks.length > 8) && "
+                    "(u.sent - marks.at(-8)[1]) * 8 / (performance.now() - marks.at(-8)[0]) > 500",
+                    timeout_s=40,
+                )
+
+    async def test_ice_restart_keeps_the_call(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            seats = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, seats):
+                for seat in seats:
+                    await seat.subscribe()
+                    await seat.publish()
+                await seats[1].wait_until("d.frames > 10")
+                await seats[0].publish(iceRestart=True)
+                await seats[1].subscribe(restart=True)
+                before = (await seats[1].statistics())["down"]["frames"]
+                await seats[1].wait_until(f"d.frames > {before} + 40 && d.energy > 0.01")
+
+    async def test_leaving_and_coming_back_reuses_the_lines(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            a, b = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, [a, b]):
+                await a.subscribe()
+                await b.publish()
+                await a.wait_until("d.frames > 10")
+                await relay.client.close_link("room", b.up)
+                c = await open_seat(browser, relay.client, "room", "s_c")
+                await c.publish()
+                before = (await a.statistics())["down"]["frames"]
+                await a.wait_until(f"d.frames > {before} + 10")
+                assert {t["mid"] for t in await a.page.evaluate("() => tracks")} == {"0", "1"}
