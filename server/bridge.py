@@ -1,32 +1,40 @@
 """The way from the rooms to the relay processes: picks a relay, keeps the connections, hands on their events."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from signaling.media.reports import RelayEvent, RoomSnapshot
-from signaling.net.control import RelayClient
+from signaling.inputs import RelayBack, RelayGone
+from signaling.media.reports import RelayEvent, RoomClosed, RoomSnapshot, Snapshot
+from signaling.net.control import RelayClient, RelayError, RelayLost
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class RelayGone:
-    """The relay that held the room is lost: its media is over."""
-
-    room: str
-
-
-@dataclass(frozen=True, slots=True)
-class RelayBack:
-    """Web is connected to the room's relay again, and this is what the relay still has."""
-
-    room: str
-    links: RoomSnapshot | None
+FIRST_RETRY_S = 0.05  # a relay that was killed listens again within about a second
+LAST_RETRY_S = 1.0
+# Longer than a relay's restart takes: then its rooms move to another one, or wait for any.
+GONE_AFTER_S = 3.0
 
 
 class RelayListener(Protocol):
     """Who is told of a room's relay events: server/rooms.py. Must not block; called in the loop."""
 
-    def relay_event(self, room: str, event: "RelayEvent | RelayGone | RelayBack") -> None: ...
+    def relay_event(self, room: str, event: RelayEvent | RelayGone | RelayBack) -> None:
+        """Take one event of one room."""
+
+
+@dataclass(slots=True, eq=False)
+class _Relay:
+    """One relay process as seen from here."""
+
+    path: str
+    client: RelayClient | None = None
+    is_draining: bool = False
+    rooms: set[str] = field(default_factory=set)
 
 
 class RelayPool:
@@ -36,19 +44,146 @@ class RelayPool:
     `run` must be running; it connects, reconnects with back-off and reads the events.
     """
 
-    def __init__(self, paths: Sequence[str], *, connect: Callable[[str], Awaitable[RelayClient]] = RelayClient.connect):
-        self._paths = tuple(paths)
+    def __init__(
+        self, paths: Sequence[str], connect: Callable[[str], Awaitable[RelayClient]] = RelayClient.connect
+    ) -> None:
+        self._relays = tuple(_Relay(path) for path in paths)
         self._connect = connect
 
     async def run(self, listener: RelayListener) -> None:
         """Keep the connections until cancelled."""
-        raise NotImplementedError
+        async with asyncio.TaskGroup() as tasks:
+            for relay in self._relays:
+                tasks.create_task(_Keeper(relay, listener, self._connect).run())
 
-    def relay_of(self, room: str) -> RelayClient:
+    @property
+    def connected(self) -> int:
+        """How many relays can be used now; /readyz needs one."""
+        return sum(relay.client is not None for relay in self._relays)
+
+    def client_of(self, room: str) -> RelayClient:
         """
-        Return the connection of the room's relay; a new room goes to the least loaded relay that is not draining.
+        Return the connection to the room's relay; a new room goes to the least loaded one that is not draining.
 
         Raises:
-            RelayUnavailable: no relay is connected.
+            RelayLost: its relay, or every one, is away at the moment.
         """
-        raise NotImplementedError
+        relay = self._relay_of(room) or self._least_loaded()
+        if relay is None or relay.client is None:
+            raise RelayLost("no relay is connected")
+        relay.rooms.add(room)
+        return relay.client
+
+    def refuse(self, room: str) -> None:
+        """The room's relay takes no new rooms: choose another next time."""
+        relay = self._relay_of(room)
+        if relay is not None:
+            relay.is_draining = True
+            relay.rooms.discard(room)
+
+    def forget(self, room: str) -> None:
+        """The room is over; its place is free."""
+        for relay in self._relays:
+            relay.rooms.discard(room)
+
+    async def links_of(self, room: str) -> RoomSnapshot | None:
+        """Return what a relay still has of a room that this process opens; None when nothing is known."""
+        relay = self._relay_of(room)
+        if relay is None or relay.client is None:
+            return None
+        try:
+            snapshot = await relay.client.snapshot()
+        except RelayError:
+            return None
+        return next((known for known in snapshot.rooms if known.room == room), None)
+
+    async def snapshots(self) -> list[Snapshot]:
+        """Return what every connected relay reports, for /metrics."""
+        found = []
+        for relay in self._relays:
+            if relay.client is not None:
+                try:
+                    found.append(await relay.client.snapshot())
+                except RelayError:
+                    continue
+        return found
+
+    def _relay_of(self, room: str) -> _Relay | None:
+        return next((relay for relay in self._relays if room in relay.rooms), None)
+
+    def _least_loaded(self) -> _Relay | None:
+        usable = [relay for relay in self._relays if relay.client is not None and not relay.is_draining]
+        return min(usable, key=lambda relay: len(relay.rooms), default=None)
+
+
+class _Keeper:
+    """Keeps one relay's connection."""
+
+    def __init__(
+        self, relay: _Relay, listener: RelayListener, connect: Callable[[str], Awaitable[RelayClient]]
+    ) -> None:
+        self._relay, self._listener, self._connect = relay, listener, connect
+        self._back: list[RelayBack] = []
+
+    async def run(self) -> None:
+        """Connect, read until the connection is lost, again, until cancelled."""
+        loop = asyncio.get_running_loop()
+        lost_at = loop.time()
+        while True:
+            for delay_s in _delays():
+                if await self._try_session():
+                    lost_at = loop.time()
+                    break
+                if loop.time() - lost_at >= GONE_AFTER_S:
+                    self._give_rooms_up()
+                await asyncio.sleep(delay_s)
+
+    async def _try_session(self) -> bool:
+        """Live through one connection; tell whether there was one."""
+        try:
+            client = await self._connect(self._relay.path)
+        except RelayLost:
+            return False
+        try:
+            self._take_snapshot(await client.snapshot())
+            self._relay.client = client
+            log.info("relay.connected", extra={"rooms": len(self._relay.rooms)})
+            self._tell_back()
+            async for event in client.events():
+                self._take(event)
+        except RelayError:
+            return False
+        finally:
+            self._relay.client = None
+            await client.close()
+        log.warning("relay.lost", extra={"rooms": len(self._relay.rooms)})
+        return True
+
+    def _take_snapshot(self, snapshot: Snapshot) -> None:
+        self._relay.is_draining = snapshot.draining
+        alive = {known.room: known for known in snapshot.rooms}
+        rooms = self._relay.rooms | set(alive)
+        self._back = [RelayBack(room, alive.get(room, RoomSnapshot(room, ()))) for room in rooms]
+        self._relay.rooms.update(alive)
+
+    def _tell_back(self) -> None:
+        for back in self._back:
+            self._listener.relay_event(back.room, back)
+
+    def _take(self, event: RelayEvent) -> None:
+        if isinstance(event, RoomClosed):
+            self._relay.rooms.discard(event.room)
+        self._listener.relay_event(event.room, event)
+
+    def _give_rooms_up(self) -> None:
+        rooms, self._relay.rooms = self._relay.rooms, set()
+        for room in rooms:
+            self._listener.relay_event(room, RelayGone(room))
+
+
+def _delays() -> Iterator[float]:
+    """Yield the pauses between tries: doubling, without end."""
+    delay_s = FIRST_RETRY_S
+    while True:
+        yield delay_s
+        delay_s = min(LAST_RETRY_S, delay_s * 2)

@@ -85,7 +85,7 @@ class Announcer:
         practitioner = self._course.view.practitioner
         effects: list[e.Effect] = []
         for seat in list(self._seats):
-            stays = practitioner is not None and seat.principal == practitioner.principal
+            stays = practitioner is not None and seat.id == practitioner.seat
             if stays and self._course.state is VisitState.WRAP_UP:
                 continue
             effects += self._seats.tell(seat, m.Bye(self._course.state.value))
@@ -96,7 +96,8 @@ class Announcer:
         return [seat for seat in self._seats if seat.role in PATIENT_SIDE]
 
     def _emergency(self) -> m.Emergency:
-        return m.Emergency(self._facts.emergency_number, self._facts.emergency_text)
+        number = self._facts.emergency_number
+        return m.Emergency(number, self._facts.emergency_text or f"Call {number} now.")
 
 
 def _claimed(view: VisitView) -> m.Claimed:
@@ -104,9 +105,9 @@ def _claimed(view: VisitView) -> m.Claimed:
     return m.Claimed(view.practitioner.display, view.practitioner.registration_number)
 
 
-def may_enter(view: VisitView, role: Role, principal: str) -> bool:
+def may_enter(view: VisitView, role: Role, seat: str) -> bool:
     """Tell whether a page may take a seat: in a visit that goes on, or the practitioner's while they write."""
     if view.state is VisitState.WRAP_UP:
-        is_practitioner = view.practitioner is None or view.practitioner.principal == principal
+        is_practitioner = view.practitioner is None or view.practitioner.seat == seat
         return role is Role.DOCTOR and is_practitioner
     return not Course(view).is_over

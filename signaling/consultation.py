@@ -69,7 +69,7 @@ class Consultation:
         Raises:
             VisitOver, RoomFull, NotAllowed: it may not sit down; nothing has changed.
         """
-        if not may_enter(self.view, arrival.role, arrival.principal):
+        if not may_enter(self.view, arrival.role, arrival.seat):
             raise VisitOver(self.view.state.value)
         seat, is_same_page = self._seats.take(arrival)
         effects = [] if is_same_page else self._media.abandon(seat)

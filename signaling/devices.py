@@ -1,10 +1,12 @@
 """Seats of devices: WHIP publishers (RFC 9725), each its own seat, and WHEP receivers, which share one."""
 
+import hashlib
+
 from signaling import effects as e
 from signaling.errors import NotAdmitted, RelayRefused
 from signaling.inputs import DeviceOffer, LinkAnswered, LinkRefused
 from signaling.links import Link
-from signaling.seats import Seat, Seats, seat_id
+from signaling.seats import Seat, Seats
 from signaling.states import MediaLinkState, Presence, Role
 
 
@@ -59,9 +61,13 @@ class Devices:
                 self._seats.drop(seat.id)
 
     def _seat(self, offer: DeviceOffer) -> Seat:
-        principal = "receivers" if offer.kind == "whep" else offer.link
-        name = seat_id(self._visit, f"device/{principal}")
+        name = device_seat(self._visit, "receivers" if offer.kind == "whep" else offer.link)
         if name not in self._seats:
             display = "receiver" if offer.kind == "whep" else "device"
-            self._seats.add_device(Seat(name, Role.DEVICE, principal, display, presence=Presence.PRESENT))
+            self._seats.add_device(Seat(name, Role.DEVICE, display, presence=Presence.PRESENT))
         return self._seats[name]
+
+
+def device_seat(visit: str, name: str) -> str:
+    """Return the seat of a device: the same after a restart of web, so that its links at the relay still fit."""
+    return "s_" + hashlib.sha256(f"{visit}/device/{name}".encode()).hexdigest()[:12]

@@ -66,7 +66,7 @@ class Attendance:
     def is_of(self, side: frozenset[Role], seat: Seat) -> bool:
         """Tell whether a seat counts for a side; of the doctors only the one who claimed the visit."""
         practitioner = self._course.view.practitioner
-        if seat.role is Role.DOCTOR and practitioner is not None and seat.principal != practitioner.principal:
+        if seat.role is Role.DOCTOR and practitioner is not None and seat.id != practitioner.seat:
             return False
         return seat.role in side
 

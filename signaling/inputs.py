@@ -12,7 +12,8 @@ from signaling.states import Role, Trigger, VisitState
 class Practitioner:
     """Who claimed the visit."""
 
-    principal: str
+    seat: str
+    """Their seat, taken or not yet."""
     display: str = field(repr=False, default="")
     registration_number: str = field(repr=False, default="")
 
@@ -43,7 +44,6 @@ class Arrival:
 
     seat: str
     role: Role
-    principal: str
     display: str = field(repr=False)
     fresh_key: str = field(repr=False)
     """The resume key to use when this turns out to be a new page; drawn by the shell."""

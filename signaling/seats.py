@@ -1,6 +1,5 @@
 """The seats of a consultation: who they are, whether they are there, what was sent to them."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -17,23 +16,12 @@ from signaling.states import PRESENCE_TRANSITIONS, Presence, PresenceTrigger, Ro
 MAX_SEATS = 16
 
 
-def seat_id(visit: str, principal: str) -> str:
-    """
-    Return the seat of a principal in a visit.
-
-    The same after a reload and after a restart of the server, so that the relay's links still belong to it. A digest,
-    because the relay and the logs see it.
-    """
-    return "s_" + hashlib.sha256(f"{visit}/{principal}".encode()).hexdigest()[:12]
-
-
 @dataclass(slots=True)
 class Seat:
     """One place in the consultation."""
 
     id: str
     role: Role
-    principal: str
     display: str = field(repr=False, default="")
     key: str = field(repr=False, default="")
     """The resume key of the page that holds the seat."""
@@ -124,7 +112,7 @@ class Seats:
         if seat is None:
             if sum(seat.role is not Role.DEVICE for seat in self) >= MAX_SEATS:
                 raise RoomFull
-            seat = self._seats[arrival.seat] = Seat(arrival.seat, arrival.role, arrival.principal)
+            seat = self._seats[arrival.seat] = Seat(arrival.seat, arrival.role)
         is_same_page = arrival.resume is not None and seat.key in ("", arrival.resume.key)
         seat.display, seat.role = arrival.display, arrival.role
         if not is_same_page:

@@ -1,6 +1,6 @@
 """Server-side sessions: rows that can be revoked, found by the hash of the cookie's token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,6 +70,19 @@ class Sessions(Repository):
     async def revoke_id(self, session_id: str) -> None:
         """End a session by its id."""
         await self._end(session.c.id == session_id)
+
+    async def revoke_of(self, principal: Mapping[str, Any]) -> None:
+        """End every session whose principal holds these members: those of a visit's links, of a disabled account."""
+        await self._end(session.c.principal.contains(dict(principal)))
+
+    async def live(self, session_ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these sessions are neither revoked nor over; an open call page counts as use of its session."""
+        now = self._unit.now
+        chosen = session.c.id.in_(session_ids) & session.c.revoked_at.is_(None) & (session.c.expires_at > now)
+        live = frozenset((await self._run(select(session.c.id).where(chosen))).scalars())
+        stale = chosen & (session.c.seen_at < now - timedelta(seconds=TOUCH_S))
+        await self._run(update(session).where(stale).values(seen_at=now))
+        return live
 
     async def sweep(self) -> int:
         """Delete sessions that have been over for a day; return how many."""

@@ -12,7 +12,7 @@ from signaling.states import Role, Trigger, VisitState
 
 VISIT = "11111111-1111-4111-8111-111111111111"
 DOCTOR, PATIENT = "s_doctor", "s_patient"
-PRACTITIONER = i.Practitioner("account-1", "Dr Lin", "110")
+PRACTITIONER = i.Practitioner(DOCTOR, "Dr Lin", "110")
 FACTS = i.RoomFacts(({"urls": "turn:a"},), "120", "Call 120 now.")
 AT = "2026-11-22T10:00:00Z"
 
@@ -32,11 +32,10 @@ class FakeVisit:
 
     # People
 
-    def arrive(self, seat: str, role: Role, resume: m.ResumePoint | None = None, principal: str = "") -> str:
+    def arrive(self, seat: str, role: Role, resume: m.ResumePoint | None = None) -> str:
         """Seat a page; return its resume key."""
         self.keys += 1
-        name = principal or (PRACTITIONER.principal if role is Role.DOCTOR else seat)
-        arrival = i.Arrival(seat, role, name, seat, f"key-{self.keys}", resume, "hello")
+        arrival = i.Arrival(seat, role, seat, f"key-{self.keys}", resume, "hello")
         self.carry_out(self.core.seat_connected(arrival, self.now))
         return next(
             s.message.resume_key for s in reversed(self.sent[seat]) if isinstance(s.message, m.Welcome)

@@ -49,6 +49,7 @@ class TestTables:
         assert rows(table) == leaves
 
 
+NINE_SOURCES = {str(number): "camera" for number in range(9)}
 MESSAGES = [
     ("hello", {"ticket": "t"}, m.Hello("t")),
     ("hello", {"ticket": "t", "resume": {"key": "k", "ack": 9}}, m.Hello("t", m.ResumePoint("k", 9))),
@@ -112,7 +113,7 @@ class TestParse:
             (frame("publish", {"generation": True, "sdp": "v", "sources": {}}), "body.generation"),
             (frame("publish", {"generation": 1, "sdp": "v" * 32_769, "sources": {}}), "body.sdp"),
             (frame("publish", {"generation": 1, "sdp": "v", "sources": {"0": "gun"}}), "body.sources.0"),
-            (frame("publish", {"generation": 1, "sdp": "v", "sources": {str(n): "camera" for n in range(9)}}), "sources"),
+            (frame("publish", {"generation": 1, "sdp": "v", "sources": NINE_SOURCES}), "body.sources"),
             (frame("answer", {"generation": 1}), "body.sdp"),
             (frame("mute", {"source": "camera"}), "body.muted"),
             (frame("chat", {"text": "a"}), "body.key"),

@@ -119,7 +119,7 @@ class TestAuthority:
 
     def test_another_doctor_may_not_end(self) -> None:
         visit = in_consult()
-        visit.arrive("s_other", Role.DOCTOR, principal="account-2")
+        visit.arrive("s_other", Role.DOCTOR)
         visit.say("s_other", m.End())
         assert visit.states() == []
 

@@ -1,0 +1,137 @@
+"""The rooms' door to records.store: visits as the signalling core sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from records.actors import Actor, ActorKind, Purpose
+from records.errors import NotFound
+from records.store.chat import ChatEntry
+from records.store.database import DEFAULT_TENANT, Database
+from records.store.unit import Unit
+from records.store.visit_rows import Visit
+from server.auth.principals import seat_id
+from server.places import LISTED_STATES
+from server.room_store import Write, timestamp
+from signaling import effects as e
+from signaling import inputs as i
+from signaling import messages as m
+from signaling.chat import HISTORY
+from signaling.states import Trigger, VisitState
+
+LEASE_S = 60.0
+COMPONENT = "rooms"
+
+
+def room_actor(request_id: str = "room") -> Actor:
+    """Return the program itself, acting for the treatment: clocks, leases, reading a visit that is live."""
+    return Actor(DEFAULT_TENANT, ActorKind.SYSTEM, COMPONENT, Purpose.TREAT, request_id)
+
+
+class DatabaseVisits:
+    """What rooms read and write, each call one unit of work."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._practitioners: dict[UUID, i.Practitioner] = {}  # display and number, by visit's practitioner
+
+    async def view(self, visit_id: UUID) -> i.VisitView:
+        """Read the visit."""
+        async with self._database.unit(room_actor()) as unit:
+            visit = await unit.visits.get(visit_id)
+        return await self._view(visit)
+
+    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
+        """Read what a room begins with: the visit and its last chat lines."""
+        async with self._database.unit(room_actor()) as unit:
+            visit = await unit.visits.get(visit_id)
+            lines = tuple(_line(entry) for entry in await unit.chat.last(visit_id, HISTORY))
+        return await self._view(visit), lines
+
+    async def transition(self, visit_id: UUID, change: e.Transition, write: Write) -> i.VisitView:
+        """Store a change. Raises StaleState, NotClaimed, StoreUnavailable."""
+        async with self._database.unit(write.actor) as unit:
+            after = await self._moved(unit, visit_id, change, write.at)
+            await unit.resources.project(visit_id)
+        return await self._view(after)
+
+    async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
+        """Store a chat message. The stored key names the seat too: two pages may use the same one."""
+        async with self._database.unit(write.actor) as unit:
+            entry = await unit.chat.append(
+                visit_id, seat=chat.seat, role=chat.role, text=chat.text, key=f"{chat.seat}/{chat.key}", at=write.at
+            )
+            return _line(entry)
+
+    async def renew_lease(self, visit_id: UUID) -> None:
+        """Renew the claim. Raises NotClaimed."""
+        async with self._database.unit(room_actor()) as unit:
+            visit = await unit.visits.get(visit_id)
+            if visit.practitioner_id is not None:
+                await unit.visits.renew_lease(visit_id, visit.practitioner_id, LEASE_S)
+
+    async def transfer(self, visit_id: UUID, transfer: e.MakeTransfer, write: Write) -> tuple[i.VisitView, UUID]:
+        """Transfer the visit and create the linked one. Raises StaleState, NotFound."""
+        raise NotFound("transfer")
+
+    async def _moved(self, unit: Unit, visit_id: UUID, change: e.Transition, at: datetime) -> Visit:
+        match change.trigger:
+            case Trigger.RING if change.before is VisitState.CALLED:
+                return await unit.visits.ring(visit_id)
+            case Trigger.RELEASE if change.before is VisitState.CALLED:
+                practitioner = (await unit.visits.get(visit_id)).practitioner_id
+                if practitioner is not None:
+                    return await unit.visits.release(visit_id, practitioner, change.cause)
+        return await unit.visits.transition(
+            visit_id,
+            expected=(change.before.value,),
+            to=change.after.value,
+            trigger=change.trigger.value,
+            cause=change.cause,
+            at=at,
+        )
+
+    async def _view(self, visit: Visit) -> i.VisitView:
+        practitioner = None
+        if visit.practitioner_id is not None:
+            practitioner = await self._practitioner(visit.id, visit.practitioner_id)
+        return i.VisitView(str(visit.id), VisitState(visit.state), practitioner, visit.rang_at is not None)
+
+    async def _practitioner(self, visit_id: UUID, account_id: UUID) -> i.Practitioner:
+        seat = seat_id(str(account_id), visit_id)
+        known = self._practitioners.get(visit_id)
+        if known is None or known.seat != seat:
+            async with self._database.unit(room_actor()) as unit:  # no patient may read accounts: the program does
+                account = await unit.accounts.get(account_id)
+            known = i.Practitioner(seat, account.display, account.registration_number or "")
+            self._practitioners[visit_id] = known
+        return known
+
+    async def queued_and_busy(self) -> Sequence[Visit]:
+        """Read every visit that waits or keeps a practitioner busy."""
+        async with self._database.unit(room_actor()) as unit:
+            return [row.visit for row in await unit.visits.queue(LISTED_STATES)]
+
+    async def expire_leases(self) -> Sequence[UUID]:
+        """Release every claim whose lease is over; return those visits."""
+        async with self._database.unit(room_actor()) as unit:
+            expired = await unit.visits.expire_leases()
+            for visit in expired:
+                await unit.resources.project(visit.id)
+        return [visit.id for visit in expired]
+
+    async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
+        """Return which of these sessions are neither revoked nor over, and note that they are in use."""
+        async with self._database.unit(room_actor()) as unit:
+            return await unit.sessions.live(sessions)
+
+    def forget(self, visit_id: UUID) -> None:
+        """The room is closed."""
+        self._practitioners.pop(visit_id, None)
+
+
+def _line(entry: ChatEntry) -> m.ChatLine:
+    key = entry.key.removeprefix(f"{entry.seat}/")
+    return m.ChatLine(entry.number, entry.seat, entry.role, entry.text, key, timestamp(entry.at))
