@@ -19,9 +19,12 @@ from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
 from server.http import health, middleware, pages
+from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
 from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS, TRIAGE
-from server.rooms import Rooms
+from server.rooms import Rooms, Wiring
+from server.visit_store import DatabaseVisits
+from signaling.inputs import RoomFacts
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 ROUTE_MODULES = (
@@ -44,7 +47,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     for name in ROUTE_MODULES:
         if importlib.util.find_spec(f"server.http.{name}") is not None:
             app.add_routes(importlib.import_module(f"server.http.{name}").routes)
-    app.cleanup_ctx.extend([_database, _triage, _rooms])
+    app.cleanup_ctx.extend([_database, _triage, _rooms, smart_context])
     return app
 
 
@@ -73,20 +76,18 @@ async def _triage(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _rooms(app: web.Application) -> AsyncIterator[None]:
-    """Run the rooms and the relay connections; a crash in them ends web, which the supervisor starts again."""
-    app[RELAYS] = RelayPool(app[SETTINGS].relay_sockets)
-    app[ROOMS] = Rooms(app[DATABASE], app[RELAYS], app[CLOCK])
-    tasks = [
-        asyncio.create_task(app[ROOMS].run(), name="rooms"),
-        asyncio.create_task(app[RELAYS].run(app[ROOMS]), name="relays"),
-    ]
-    for task in tasks:
-        task.add_done_callback(_ends_web(app))
+    """Run the rooms, which run the relay connections; a crash in them ends web, which the supervisor starts again."""
+    settings = app[SETTINGS]
+    app[RELAYS] = RelayPool(settings.relay_sockets)
+    facts = RoomFacts(emergency_number=settings.emergency_number)
+    app[ROOMS] = rooms = Rooms(Wiring(DatabaseVisits(app[DATABASE]), app[RELAYS], app[CLOCK], facts))
+    started = asyncio.Event()
+    task = asyncio.create_task(rooms.run(started), name="rooms")
+    task.add_done_callback(_ends_web(app))
+    await started.wait()
     yield
-    await app[ROOMS].close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 FAILED: web.AppKey[asyncio.Event] = web.AppKey("failed")

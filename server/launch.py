@@ -54,13 +54,14 @@ class Launcher:
             "--index", str(index),
         ]  # fmt: skip
         name = f"relay-{index}"
-        return Program(name, self._starter(argv, name, {}), stop_within_s=RELAY_STOPS_WITHIN_S)
+        starter = self._starter(argv, name, {})
+        return Program(name, starter, stop_within_s=RELAY_STOPS_WITHIN_S, log=self._log_of(name))
 
     def web(self, listening: int) -> Program:
         """Return web, which serves on an open socket of ours."""
         argv = ["server", "web", "--listen-fd", str(listening)]
         starter = self._starter(argv, "web", to_environment(self.settings), (listening,))
-        return Program("web", starter, stop_within_s=WEB_STOPS_WITHIN_S)
+        return Program("web", starter, stop_within_s=WEB_STOPS_WITHIN_S, log=self._log_of("web"))
 
     def command(self, *argv: str) -> subprocess.Popen[bytes]:
         """Start `python -m server …` once, with its output on ours."""
@@ -84,6 +85,9 @@ class Launcher:
                 )
 
         return launch
+
+    def _log_of(self, name: str) -> str:
+        return "its message above" if self.logs is None else str(self.logs / f"{name}.log")
 
     def _output(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
         if self.logs is None:

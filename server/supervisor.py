@@ -35,6 +35,8 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within_s: float = 10.0
     """Killed after that."""
+    log: str = "its message above"
+    """Where a person finds what it said."""
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Supervisor:
         for child in self._children.values():
             if child.restart.in_a_row >= deaths:
                 status = child.process.returncode
-                raise ChildDies(f"{child.program.name} ends at once, with status {status}.", "see its message above.")
+                raise ChildDies(f"{child.program.name} ends at once, with status {status}.", f"read {child.program.log}.")
 
     def watch(self) -> None:
         """Keep everything alive until told to end. Raises StopRequested then."""

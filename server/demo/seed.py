@@ -21,7 +21,7 @@ from records.store.database import DEFAULT_TENANT, Database
 from records.store.key_file import load_keyring
 from records.store.patients import NewPatient
 from records.store.visits import NewVisit, Place
-from server import intake, visits
+from server import intake, visits, waiting
 from server.app import embedded_triage
 from server.auth.passwords import Passwords
 from server.auth.principals import LinkHolder, LinkRole
@@ -174,7 +174,7 @@ async def _queue_up(clinic: Clinic, person: DemoPatient) -> None:
     await visits.set_place(clinic.services, call, Place(person.place, person.callback))
     await intake.save(clinic.services, call, person.intake, final=True)
     if person.waits:
-        await visits.wait(clinic.services, call)
+        await waiting.enter(clinic.services, call)
 
 
 async def _room(clinic: Clinic, number: int, practitioner_id: UUID) -> dict[str, Any]:
