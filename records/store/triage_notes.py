@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from records.access import Action, Object
 from records.errors import KeyDestroyed, NotFound
@@ -85,7 +86,7 @@ class TriageNotes(Repository):
             select(triage_note, visit.c.patient_id)
             .join(visit, (visit.c.tenant_id == triage_note.c.tenant_id) & (visit.c.id == triage_note.c.visit_id))
             .where(triage_note.c.visit_id.in_(set(visit_ids)))
-            .distinct(triage_note.c.visit_id)
+            .ext(distinct_on(triage_note.c.visit_id))
             .order_by(triage_note.c.visit_id, triage_note.c.version.desc())
         )
         found = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,10 +40,13 @@ class LinkHolder:
     session_id: str
     visit_id: UUID
     role: LinkRole
+    bearer: str
+    """The browser that the link is bound to: the same over re-joins, unlike the session."""
 
     def to_row(self) -> dict[str, Any]:
         """Return what the session row keeps."""
-        return {"kind": "link", "visit_id": str(self.visit_id), "role": self.role.value}
+        row = {"kind": "link", "visit_id": str(self.visit_id), "role": self.role.value}
+        return {**row, "bearer": self.bearer}
 
     def actor(self, request_id: str) -> Actor:
         """Return the subject of decisions and audit entries."""
@@ -50,8 +54,8 @@ class LinkHolder:
 
     @property
     def seat(self) -> str:
-        """The seat's id: the same for every tab and reload of this session."""
-        return seat_id(self.session_id, self.visit_id)
+        """The seat's id: the same for every tab, reload and re-join of this browser in this role."""
+        return seat_id(f"{self.bearer}/{self.role.value}", self.visit_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,9 @@ class Staff:
     session_id: str
     account_id: UUID
     role: StaffRole
+    expires_at: datetime
     display: str = field(repr=False)
     registration_number: str | None = field(repr=False, default=None)
-
-    def to_row(self) -> dict[str, Any]:
-        """Return what the session row keeps; the names are read from the account each time."""
-        return {"kind": "staff", "account_id": str(self.account_id), "role": self.role.value}
 
     def actor(self, request_id: str, purpose: Purpose = Purpose.TREAT) -> Actor:
         """Return the subject of decisions and audit entries."""

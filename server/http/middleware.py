@@ -30,7 +30,7 @@ from server.errors import (
 )
 from server.http import body as bodies
 from server.http import problem as problems
-from server.http import security
+from server.http import security, state
 from server.keys import CLOCK, SETTINGS
 
 log = logging.getLogger("teleconsult.http")
@@ -58,6 +58,7 @@ _GIVEN_ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 def install(app: web.Application) -> None:
     """Put the edge in front of an application. Called once by server/app.py, before its own middlewares."""
     app[BUCKETS] = Buckets()
+    app.cleanup_ctx.append(state.run)
     app.middlewares.insert(0, edge)
     app.middlewares.insert(1, admit)
     app.on_response_prepare.append(_prepare)
@@ -143,7 +144,7 @@ def route_of(request: web.Request) -> str | None:
 @web.middleware
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its route only when everything about it is in order."""
-    if security.is_foreign(_origin(request), request.app[SETTINGS].public_url and _public_origin(request)):
+    if security.is_foreign(_origin(request), _public_origin(request)):
         raise ForbiddenOrigin
     route = route_of(request)
     _spend(request, route or "none")
@@ -170,35 +171,49 @@ def _origin(request: web.Request) -> security.Origin:
     )
 
 
-def _public_origin(request: web.Request) -> str:
-    return "/".join(request.app[SETTINGS].public_url.split("/")[:3])
+def _public_origin(request: web.Request) -> str | None:
+    """Return the only origin that may call us; None on plain http, where it is whatever name we were called by."""
+    settings = request.app[SETTINGS]
+    return settings.public_url if settings.is_secure else None
 
 
 def is_https(request: web.Request) -> bool:
     """Whether the browser sees https: TLS ends here, or at the proxy that the public address names."""
-    return request.secure or (request.app[SETTINGS].public_url or "").startswith("https://")
+    return request.secure or request.app[SETTINGS].is_secure
 
 
 def address_of(request: web.Request) -> str:
     """
     Return who pays for a call: the peer's address, IPv6 by its /64, which one household has.
 
-    X-Forwarded-For is not read: anyone may write it (security.md §13, 28).
+    X-Forwarded-For counts only from a proxy of the settings, and only its last entry, which that proxy wrote itself
+    (security.md §13, 28).
     """
-    try:
-        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
+    peer = _ip(request.remote or "")
+    proxies = [ipaddress.ip_network(network) for network in request.app[SETTINGS].trusted_proxies]
+    if peer is not None and any(peer in network for network in proxies):
+        peer = _ip(request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()) or peer
+    if peer is None:
         return "unknown"
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    if peer.version == 4:
+        return str(peer)
+    return str(ipaddress.ip_network((peer, 64), strict=False).network_address)
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _spend(request: web.Request, route: str) -> None:
     if route in UNLIMITED:
         return
     rate = RATES.get((request.method, route), USUAL)
-    wait_s = request.app[BUCKETS].take((address_of(request), request.method, route), rate, request.app[CLOCK].monotonic())
+    wait_s = request.app[BUCKETS].take(
+        (address_of(request), request.method, route), rate, request.app[CLOCK].monotonic()
+    )
     if wait_s:
         raise TooManyRequests(wait_s)
 

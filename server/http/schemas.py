@@ -56,7 +56,10 @@ OBJECT: Schema = {"type": "object"}
 UUID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 # Python's and PostgreSQL's calendars agree from year 1; nobody alive was born before 1850.
-DATE: Schema = {"type": "string", "pattern": r"^(18[5-9][0-9]|19[0-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"}
+DATE: Schema = {
+    "type": "string",
+    "pattern": r"^(18[5-9][0-9]|19[0-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+}
 INSTANT: Schema = {"type": "string", "format": "date-time", "pattern": r"^20[0-9]{2}-", "maxLength": 40}
 # base64url of 32 random bytes is 43 characters; longer than any token of ours is not looked up.
 TOKEN = {"type": "string", "minLength": 1, "maxLength": 128}
@@ -67,7 +70,9 @@ JOIN = closed({"token": TOKEN})
 LANGUAGE = closed({"lang": one_of(*LANGUAGES)})
 CONSENTS = closed({"consultation": BOOLEAN, "ai": BOOLEAN, "recording": BOOLEAN, "text_version": text(64, 1)})
 PLACE = closed({"place": text(LONG, 1), "callback": text(64, 1)}, {"emergency_contact": text(SHORT)})
-CHECK = closed({"camera": BOOLEAN, "microphone": BOOLEAN, "speaker": BOOLEAN}, {"network": {**OBJECT, "maxProperties": 20}})
+CHECK = closed(
+    {"camera": BOOLEAN, "microphone": BOOLEAN, "speaker": BOOLEAN}, {"network": {**OBJECT, "maxProperties": 20}}
+)
 
 _WORDS = nullable(array(text(500), 100))
 _VITALS = closed(
@@ -110,8 +115,13 @@ NEW_VISIT = closed(
     {"reason": nullable(text(LONG)), "scheduled_at": nullable(INSTANT)},
 )
 NEW_LINK = closed({"role": one_of(*LINK_ROLES, "device")}, {"kind": one_of("whip", "whep")})
-REASON = closed({"reason": text(LONG)})
-NOTE = closed({name: text(PROSE) for name in ("reason", "findings", "assessment", "plan", "safety_net")} | {"mode": one_of(*MODES)})
+# A code, never free text: it stands in the visit's history in the clear.
+VOID_REASONS = ("wrong-patient", "duplicate", "test", "other")
+VOID = closed({"reason": one_of(*VOID_REASONS)})
+NOTE = closed(
+    {name: text(PROSE) for name in ("reason", "findings", "assessment", "plan", "safety_net")}
+    | {"mode": one_of(*MODES)}
+)
 DECISION = closed(
     {"action": one_of("accept", "override", "reject")},
     {"level": nullable(one_of(*LEVELS)), "line": nullable(text(SHORT)), "reason": nullable(text(LONG))},

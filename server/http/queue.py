@@ -1,0 +1,85 @@
+"""The console's queue, once and as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from records.errors import RecordsError
+from server.auth.access import Gate
+from server.auth.principals import Staff
+from server.auth.sessions import principal_of
+from server.http.middleware import REQUEST_ID, staff
+from server.http.state import BOARD, NAMES
+from server.queue_rows import document
+from server.visits import services
+
+routes = web.RouteTableDef()
+
+AT_MOST_EVERY_S = 1.0
+# A comment now and then keeps proxies from closing an idle stream and finds a reader that has gone.
+BEAT_S = 10.0
+# A console that takes longer to read a few kB is gone or overwhelmed; it connects again and gets the newest state.
+SEND_TIMEOUT_S = 10.0
+
+
+@routes.get("/api/queue")
+async def queue(request: web.Request) -> web.StreamResponse:
+    """Who waits, in the order to be seen in."""
+    who = staff(request)
+    return web.json_response(await document(services(request.app), who, request[REQUEST_ID], request.app[NAMES]))
+
+
+@routes.get("/api/queue/stream")
+async def stream(request: web.Request) -> web.StreamResponse:
+    """The same as server-sent events: at once, then on change. Only the newest state is ever sent: nothing queues up."""
+    who = staff(request)
+    with request.app[BOARD].listen(who.session_id) as news:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        try:
+            await _follow(request, response, who, news)
+        except (TimeoutError, ConnectionError):
+            pass  # the reader is slow or gone; EventSource comes back by itself
+    return response
+
+
+async def _follow(request: web.Request, response: web.StreamResponse, who: Staff, news: asyncio.Event) -> None:
+    sent = ""
+    news.set()
+    while await _is_live(request):
+        if news.is_set():
+            news.clear()
+            rows = await _document(request, who)
+            if rows is not None and rows != sent:
+                await _send(response, f"event: queue\ndata: {rows}\n\n")
+                sent = rows
+        await asyncio.sleep(AT_MOST_EVERY_S)
+        try:
+            async with asyncio.timeout(BEAT_S):
+                await news.wait()
+        except TimeoutError:
+            await _send(response, ": beat\n\n")
+
+
+async def _is_live(request: web.Request) -> bool:
+    """Ask again whether the login still stands: a revoked one ends its streams."""
+    try:
+        return await principal_of(request.app, request.cookies, Gate.STAFF, request[REQUEST_ID]) is not None
+    except RecordsError:
+        return True  # the database is away: what is shown stays; nothing new can be read anyway
+
+
+async def _document(request: web.Request, who: Staff) -> str | None:
+    try:
+        rows = await document(services(request.app), who, request[REQUEST_ID], request.app[NAMES])
+    except RecordsError:
+        return None
+    return json.dumps(rows, ensure_ascii=False)
+
+
+async def _send(response: web.StreamResponse, text: str) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await response.write(text.encode())

@@ -1,0 +1,62 @@
+"""The clinic of tests/server/clinic.py: the application's own HTTP modules, without live rooms and relays."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from records.store.database import Database
+from records.store.key_file import create_key_file, load_keyring
+from server.config import read_settings
+from server.http import middleware, pages
+from server.keys import CLOCK, DATABASE, ROOMS, SETTINGS, TRIAGE
+from tests.fakes.rooms import FakeRooms
+from tests.fakes.triage import FakeTriage
+from tests.server.clinic import Clinic, MovableClock
+
+MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "openapi")
+
+
+def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings: str) -> web.Application:
+    """Return an application with the rooms of people who are not there."""
+    app = web.Application(client_max_size=1024 * 1024)
+    app[SETTINGS] = read_settings({"TELECONSULT_DATA_DIR": str(data_dir), **settings})
+    app[CLOCK] = clock
+    app[DATABASE] = database
+    app[ROOMS] = FakeRooms()
+    app[TRIAGE] = FakeTriage()
+    app[pages.FILES] = pages.Files()
+    middleware.install(app)
+    for name in MODULES:
+        app.add_routes(importlib.import_module(f"server.http.{name}").routes)
+    return app
+
+
+@pytest.fixture
+async def database(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Database, MovableClock]]:
+    """A migrated database with keys, and its clock."""
+    key_file = tmp_path / "kek.json"
+    create_key_file(key_file)
+    clock = MovableClock()
+    opened = await Database.open(database_url, load_keyring(key_file), clock=clock)
+    yield opened, clock
+    await opened.close()
+
+
+@pytest.fixture
+async def clinic(database: tuple[Database, MovableClock], tmp_path: Path) -> AsyncIterator[Clinic]:
+    """A running clinic."""
+    opened, clock = database
+    app = edge_app(opened, tmp_path, clock)
+    server = TestServer(app)
+    await server.start_server()
+    made = Clinic(server, app, clock, app[ROOMS])
+    yield made
+    for client in made.people:
+        await client.close()
+    await server.close()
