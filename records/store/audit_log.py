@@ -10,7 +10,7 @@ from sqlalchemy import Text, cast, select
 from records.actors import Actor, ActorKind, Purpose
 from records.audit.chain import Checkpoint, Entry, genesis
 from records.audit.verify import Report, Verifier
-from records.crypto.client_keys import is_signed, sign_checkpoint
+from records.crypto.checkpoint_signing import is_signed, sign_checkpoint
 from records.crypto.keyring import KeySet
 from records.errors import CannotOpen, RecordsError
 from records.store.database import Database
