@@ -42,12 +42,12 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app[SETTINGS] = settings
     app[CLOCK] = clock or Clock()
     app[pages.FILES] = pages.Files(STATIC)
+    app.cleanup_ctx.extend([_database, _triage, _rooms, smart_context])  # what follows stands on these
     middleware.install(app)
     health.install(app)
     for name in ROUTE_MODULES:
         if importlib.util.find_spec(f"server.http.{name}") is not None:
             app.add_routes(importlib.import_module(f"server.http.{name}").routes)
-    app.cleanup_ctx.extend([_database, _triage, _rooms, smart_context])
     return app
 
 
