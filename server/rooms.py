@@ -91,8 +91,6 @@ class Rooms:
         self._group: asyncio.TaskGroup | None = None
         self._is_closed = False
         self._places_due = asyncio.Event()
-        self._queue_version = 0
-        self._queue_changed = asyncio.Event()
 
     async def run(self, started: asyncio.Event | None = None) -> None:
         """Own every task of the rooms until cancelled."""
@@ -146,12 +144,6 @@ class Rooms:
     async def queue_changed(self) -> None:
         """Work out every waiting patient's place again and tell them; at most once a second."""
         self._queue_moved()
-
-    async def queue_moved(self, since: int) -> int:
-        """Wait until the queue is not what it was at version `since` (0 at first); return the version now."""
-        while self._queue_version <= since:
-            await self._queue_changed.wait()
-        return self._queue_version
 
     def presence(self, visit_id: UUID) -> Presence:
         """Return who is present; away for a visit without live seats."""
@@ -213,10 +205,7 @@ class Rooms:
             self._wiring.store.forget(room.visit_id)
 
     def _queue_moved(self) -> None:
-        self._queue_version += 1
         self._places_due.set()
-        self._queue_changed.set()
-        self._queue_changed = asyncio.Event()
 
     async def _push_places(self) -> None:
         await self._places_due.wait()

@@ -10,6 +10,7 @@ from records.actors import Actor, ActorKind, Purpose
 from records.errors import NotFound
 from records.store.chat import ChatEntry
 from records.store.database import DEFAULT_TENANT, Database
+from records.store.live import LiveVisits
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
 from server.auth.principals import seat_id
@@ -112,7 +113,7 @@ class DatabaseVisits:
     async def queued_and_busy(self) -> Sequence[Visit]:
         """Read every visit that waits or keeps a practitioner busy."""
         async with self._database.unit(room_actor()) as unit:
-            return [row.visit for row in await unit.visits.queue(LISTED_STATES)]
+            return await LiveVisits(unit).in_states(LISTED_STATES)
 
     async def expire_leases(self) -> Sequence[UUID]:
         """Release every claim whose lease is over; return those visits."""

@@ -1,0 +1,94 @@
+"""Visits in memory, for the rooms' tests: can be away, can be changed behind a room's back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from records.errors import NotFound, StaleState, StoreUnavailable
+from records.store.visit_rows import Visit
+from server.room_store import Write
+from signaling import effects as e
+from signaling import inputs as i
+from signaling import messages as m
+from signaling.states import Trigger, VisitState
+
+AT = "2026-11-22T10:00:00.000Z"
+
+
+class FakeVisitStore:
+    """What server/visit_store.py is to the rooms."""
+
+    def __init__(self, *views: i.VisitView) -> None:
+        self.views = {UUID(view.id): view for view in views}
+        self.chat: dict[UUID, list[m.ChatLine]] = {}
+        self.is_away = False
+        self.written: list[str] = []
+        self.revoked: set[str] = set()
+        self.changed = asyncio.Event()
+
+    async def view(self, visit_id: UUID) -> i.VisitView:
+        self._reach()
+        if visit_id not in self.views:
+            raise NotFound("visit")
+        return self.views[visit_id]
+
+    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
+        return await self.view(visit_id), tuple(self.chat.get(visit_id, ()))
+
+    async def transition(self, visit_id: UUID, change: e.Transition, write: Write) -> i.VisitView:
+        before = await self.view(visit_id)
+        if before.state is not change.before:
+            raise StaleState(before.state.value)
+        self.written.append(change.trigger.value)
+        practitioner = None if change.trigger is Trigger.RELEASE else before.practitioner
+        has_rung = change.trigger is Trigger.RING or before.has_rung
+        self.put(replace(before, state=change.after, practitioner=practitioner, has_rung=has_rung))
+        return self.views[visit_id]
+
+    async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
+        self._reach()
+        lines = self.chat.setdefault(visit_id, [])
+        known = next((line for line in lines if (line.seat, line.key) == (chat.seat, chat.key)), None)
+        if known is None:
+            known = m.ChatLine(len(lines) + 1, chat.seat, chat.role, chat.text, chat.key, AT)
+            lines.append(known)
+            self.written.append("chat")
+        return known
+
+    async def renew_lease(self, visit_id: UUID) -> None:
+        self._reach()
+        self.written.append("renew")
+
+    async def transfer(self, visit_id: UUID, transfer: e.MakeTransfer, write: Write) -> tuple[i.VisitView, UUID]:
+        raise NotFound("colleague")
+
+    async def queued_and_busy(self) -> Sequence[Visit]:
+        self._reach()
+        return []
+
+    async def expire_leases(self) -> Sequence[UUID]:
+        self._reach()
+        return []
+
+    async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
+        self._reach()
+        return frozenset(sessions) - self.revoked
+
+    def forget(self, visit_id: UUID) -> None:
+        pass
+
+    def put(self, view: i.VisitView) -> None:
+        """Change a visit."""
+        self.views[UUID(view.id)] = view
+        self.changed.set()
+
+    def move(self, visit_id: UUID, state: VisitState) -> None:
+        """Change a visit behind the room's back."""
+        self.put(replace(self.views[visit_id], state=state))
+
+    def _reach(self) -> None:
+        if self.is_away:
+            raise StoreUnavailable("the test says so")
