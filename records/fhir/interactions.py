@@ -22,3 +22,9 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 SERVED_TYPES = frozenset(INTERACTIONS)
 COMPARTMENTS = ("Patient", "Encounter")
+
+# Interactions on the server as a whole.
+SYSTEM_INTERACTIONS: tuple[str, ...] = ()
+
+# Operation -> (types, definition)
+OPERATIONS: Mapping[str, tuple[frozenset[str], str]] = {}

@@ -145,7 +145,6 @@ class Query:
     summary: str = "false"
     elements: tuple[str, ...] = ()
     total: str = "none"
-    page: str = ""
     effective: tuple[tuple[str, str], ...] = ()
     """Parameters that were understood, for the self link."""
     ignored: tuple[str, ...] = ()
@@ -183,3 +182,7 @@ class Access:
     def sees_deleted(self, type_: str) -> bool:
         """Tell whether the client may learn that a resource was deleted: only who sees all of the type."""
         return self.patients is None and any(not g.where for g in self.grants.get(type_, ()))
+
+    def is_limited(self, type_: str, interaction: str) -> bool:
+        """Tell whether the client may do it to some resources of the type only."""
+        return self.patients is not None or () not in self.conditions(type_, interaction)

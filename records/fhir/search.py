@@ -75,7 +75,6 @@ class _Draft:
     summary: str = "false"
     elements: tuple[str, ...] = ()
     total: str = "none"
-    page: str = ""
     effective: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
@@ -105,7 +104,7 @@ def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundi
             _filter(draft, name, value)
     return Query(
         type_, tuple(draft.where), draft.order, draft.count, tuple(draft.includes), draft.summary, draft.elements,
-        draft.total, draft.page, tuple(draft.effective), tuple(draft.ignored),
+        draft.total, tuple(draft.effective), tuple(draft.ignored),
     )  # fmt: skip
 
 
@@ -404,8 +403,7 @@ def _result_parameter(draft: _Draft, name: str, value: str) -> None:
         draft.ignored.append(name)
         return
     setter(draft, name, value)
-    if base != "_page":
-        draft.effective.append((name, value))
+    draft.effective.append((name, value))
 
 
 def _set_count(draft: _Draft, _: str, value: str) -> None:
@@ -428,10 +426,6 @@ def _set_total(draft: _Draft, _: str, value: str) -> None:
 
 def _set_elements(draft: _Draft, _: str, value: str) -> None:
     draft.elements = tuple(e.strip() for e in value.split(",") if e.strip())
-
-
-def _set_page(draft: _Draft, _: str, value: str) -> None:
-    draft.page = value
 
 
 def _set_sort(draft: _Draft, _: str, value: str) -> None:
@@ -488,7 +482,6 @@ _RESULT_SETTERS: Mapping[str, Callable[[_Draft, str, str], None]] = {
     "_summary": _set_summary,
     "_total": _set_total,
     "_elements": _set_elements,
-    "_page": _set_page,
     "_sort": _set_sort,
     "_include": _set_include,
     "_revinclude": _set_include,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from records.fhir import text
-from records.fhir.errors import BusinessRule, Conflict, ResourceGone, ResourceUnknown, VersionConflict
+from records.fhir.errors import (
+    BusinessRule,
+    Conflict,
+    Forbidden,
+    ResourceGone,
+    ResourceUnknown,
+    VersionConflict,
+)
 from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
 from records.fhir.index import index_of
 from records.fhir.query import Access, Query
@@ -26,7 +33,7 @@ from records.store.resource_rows import (
     driver,
     opened,
 )
-from records.store.search_run import Page, SearchResult, run_search
+from records.store.search_run import Page, SearchResult, open_page, run_search
 from records.store.search_sql import Statement
 
 if TYPE_CHECKING:
@@ -49,6 +56,8 @@ class Write:
     must_be_new: bool = False
     """Refuse to change an existing resource (POST, If-None-Match: *)."""
     origin: str = "client"
+    access: Access | None = None
+    """Who writes; None for this program itself. The resource must be theirs to write before and after."""
 
 
 class Resources:
@@ -77,22 +86,27 @@ class Resources:
         for _ in range(MAX_ATTEMPTS):
             record = await raw.fetchrow(LOCKED, self._tenant, resource["resourceType"], resource["id"])
             if record is not None:
-                return await self._update(resource, await opened(self._unit, record), how)
+                await self._allow(how.access, record["type"], record["row"], "u")
+                saved = await self._update(resource, await opened(self._unit, record), how)
+                await self._allow(how.access, saved.type, saved.row, "u")
+                return saved
             if how.expected_version is not None:
                 raise VersionConflict("there is no such resource, so it has no version to match")
             created = await self._insert(resource, how)
             if created is not None:
+                await self._allow(how.access, created.type, created.row, "c" if how.must_be_new else "u")
                 return created
         raise Conflict("other writers were faster; try again")
 
-    async def delete(self, type_: str, id_: str, expected_version: int | None = None) -> Stored | None:
+    async def delete(self, type_: str, id_: str, how: Write) -> Stored | None:
         """Delete a resource; its history stays. None when there is none or it is deleted already (idempotent)."""
         raw = await driver(self._unit)
         record = await raw.fetchrow(LOCKED, self._tenant, type_, id_)
         if record is None or record["deleted"]:
             return None
+        await self._allow(how.access, type_, record["row"], "d")
         current = await opened(self._unit, record)
-        _check(current, Write(expected_version))
+        _check(current, how)
         version, now = current.version + 1, self._unit.now
         await raw.execute(
             SUPERSEDE, self._tenant, current.row, version, current.patient_id, current.origin, now, None, True
@@ -145,8 +159,26 @@ class Resources:
         """Give one page of what the client may see and the query asks for."""
         return await run_search(self._unit, self._statement(access, "s"), query, page)
 
+    async def page(self, client_id: str, token: str) -> Page:
+        """Give the page that a `next` link of this client stands for. Raises BadSearch."""
+        return await open_page(self._unit, client_id, token)
+
     def _statement(self, access: Access, interaction: str) -> Statement:
         return Statement(self._tenant, access, lambda text_: self._unit.blinds(FIELD, text_), interaction)
+
+    async def lock_criteria(self, criteria: str) -> None:
+        """Take turns with every other conditional write on the same criteria until this unit ends (records.md §11: 1)."""
+        number = int.from_bytes(self._unit.blind(FIELD, f"criteria {criteria}")[1:9], signed=True)
+        await (await driver(self._unit)).execute("select pg_advisory_xact_lock($1)", number)
+
+    async def _allow(self, access: Access | None, type_: str, row: int, interaction: str) -> None:
+        if access is None or not access.is_limited(type_, interaction):
+            return
+        statement = self._statement(access, interaction)
+        sql = f"select 1 from resource r where r.tenant_id = $1 and r.row = {statement.bind(row)}"
+        sql += f" and {statement.visible('r', type_)}"
+        if await (await driver(self._unit)).fetchval(sql, *statement.values) is None:
+            raise Forbidden("this client's scopes do not cover this resource")
 
     async def _visible_row(self, statement: Statement, type_: str, condition: str) -> Any:
         """A deleted resource has no index rows left, so its mere id tells nothing more than 410."""

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,15 @@ MAX_ITERATIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page of which search."""
+    """Which page of which search. The whole of it travels sealed in the `next` link: no query text in URLs and logs."""
 
-    fingerprint: str = ""
-    """Stands for client and query; a token opens only with the one it was made for."""
+    client_id: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The search parameters as the client sent them."""
     compartment: tuple[str, str] | None = None
     """(Patient or Encounter, id) when the search is inside a compartment."""
+    position: tuple[Any, ...] = ()
+    """Sort keys and row of the last match of the page before; empty for the first page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,22 @@ class SearchResult:
 
 
 async def run_search(unit: Unit, statement: Statement, query: Query, page: Page) -> SearchResult:
-    """Give one page. Raises BadSearch for a token that is not this search's."""
+    """Give one page."""
     conditions = _conditions(statement, query, page)
     raw = await driver(unit)
     wants_total = query.total == "accurate" or query.summary == "count" or query.count == 0
-    total = await raw.fetchval(f"select count(*) from resource r where {conditions}", *statement.values) if wants_total else None
+    counting = f"select count(*) from resource r where {conditions}"
+    total = await raw.fetchval(counting, *statement.values) if wants_total else None
     records: list[Any] = []
     if query.count and query.summary != "count":
-        after = await _open_token(unit, query, page)
-        records = await raw.fetch(_page_sql(statement, query, conditions, after), *statement.values)
+        sql = _page_sql(statement, query, conditions, page.position)
+        records = await raw.fetch(sql, *statement.values)
     has_more = len(records) > query.count
     records = records[: query.count]
-    next_page = await _seal_token(unit, page, _position(records[-1], query.order)) if has_more else None
+    following = replace(page, position=_position(records[-1], query.order)) if has_more else None
+    next_page = await _seal_page(unit, following) if following else None
     matches = [await opened(unit, record) for record in records]
-    if not wants_total and not has_more and not query.page:
+    if not wants_total and not has_more and not page.position:
         total = len(matches)
     included = await _included(unit, statement, query, matches)
     await _audit(unit, query, [*matches, *included])
@@ -82,7 +87,7 @@ def _conditions(statement: Statement, query: Query, page: Page) -> str:
 # --- order and pages --------------------------------------------------------------------------------------------------
 
 
-def _page_sql(statement: Statement, query: Query, conditions: str, after: list[Any] | None) -> str:
+def _page_sql(statement: Statement, query: Query, conditions: str, after: Sequence[Any]) -> str:
     keys = [_order_key(statement, o) for o in query.order]
     columns = "".join(f", {key} as k{n}" for n, key in enumerate(keys))
     names = [*(f"s.k{n}" for n in range(len(keys))), "s.row"]
@@ -112,7 +117,7 @@ def _order_key(statement: Statement, order: Order) -> str:
     return f"coalesce(({inner}), {missing})"
 
 
-def _beyond(statement: Statement, names: Sequence[str], descending: Sequence[bool], after: list[Any]) -> str:
+def _beyond(statement: Statement, names: Sequence[str], descending: Sequence[bool], after: Sequence[Any]) -> str:
     """Rows after a position in mixed directions: (a > x) or (a = x and b > y) or …"""
     places = [statement.bind(value) for value in after]
     branches = []
@@ -122,32 +127,34 @@ def _beyond(statement: Statement, names: Sequence[str], descending: Sequence[boo
     return " or ".join(f"({b})" for b in branches)
 
 
-def _position(record: Any, order: Sequence[Order]) -> list[Any]:
-    return [*(record[f"k{n}"] for n in range(len(order))), record["row"]]
+def _position(record: Any, order: Sequence[Order]) -> tuple[Any, ...]:
+    return (*(record[f"k{n}"] for n in range(len(order))), record["row"])
 
 
-async def _seal_token(unit: Unit, page: Page, position: list[Any]) -> str:
-    text = json.dumps([_typed(v) for v in position])
-    sealed = await unit.seal(None, _token_cell(page), text.encode())
+async def _seal_page(unit: Unit, page: Page) -> str:
+    body = [page.pairs, page.compartment, [_typed(v) for v in page.position]]
+    sealed = await unit.seal(None, _page_cell(page.client_id), json.dumps(body).encode())
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
-async def _open_token(unit: Unit, query: Query, page: Page) -> list[Any] | None:
-    if not query.page:
-        return None
+async def open_page(unit: Unit, client_id: str, token: str) -> Page:
+    """Give the page that a token of this client stands for. Raises BadSearch for any other text."""
     try:
-        sealed = base64.urlsafe_b64decode(query.page + "=" * (-len(query.page) % 4))
-        text = await unit.open(None, _token_cell(page), sealed)
+        sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        text = await unit.open(None, _page_cell(client_id), sealed)
     except (CannotOpen, binascii.Error, ValueError):
-        raise BadSearch("_page is not a page of this search; start again without it") from None
-    found = [_untyped(v) for v in json.loads(text)]
-    if len(found) != len(query.order) + 1:
-        raise BadSearch("_page is not a page of this search; start again without it")
-    return found
+        raise BadSearch("_page is not a page of this client's search; start again without it") from None
+    pairs, compartment, position = json.loads(text)
+    return Page(
+        client_id,
+        tuple((n, v) for n, v in pairs),
+        (compartment[0], compartment[1]) if compartment else None,
+        tuple(_untyped(v) for v in position),
+    )
 
 
-def _token_cell(page: Page) -> Cell:
-    return Cell("page", hashlib.sha256(page.fingerprint.encode()).hexdigest(), "position")
+def _page_cell(client_id: str) -> Cell:
+    return Cell("page", hashlib.sha256(client_id.encode()).hexdigest(), "position")
 
 
 def _typed(value: Any) -> list[Any]:

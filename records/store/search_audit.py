@@ -1,0 +1,87 @@
+"""The audit trail as FHIR reads it: entries of the chain by number, patient, time, action, entity and outcome."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from records.fhir.project_audit import AuditRecord
+from records.store.resource_rows import driver
+
+if TYPE_CHECKING:
+    from records.store.unit import Unit
+
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries; empty fields ask for nothing."""
+
+    numbers: tuple[int, ...] = ()
+    patients: tuple[str, ...] = ()
+    entities: tuple[tuple[str, str], ...] = ()
+    """(FHIR type or our own, id)"""
+    actions: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    times: tuple[tuple[datetime | None, datetime | None], ...] = ()
+    """Half-open intervals, all of which must hold."""
+    visible_patients: frozenset[str] | None = None
+    """Patients to whose entries the client is limited."""
+    after: int = 0
+    count: int = 50
+    is_descending: bool = False
+
+
+async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRecord]:
+    """Give at most count + 1 entries, so that the caller sees whether there are more; reading them is audited too."""
+    values: list[Any] = [unit.actor.tenant_id]
+    conditions = ["tenant_id = $1", *_conditions(query, values)]
+    if query.after:
+        values.append(query.after)
+        conditions.append(f"number {'<' if query.is_descending else '>'} ${len(values)}")
+    sql = (
+        f"select number, recorded_us, leaf::text from audit_entry where {' and '.join(conditions)}"
+        f" order by number {'desc' if query.is_descending else 'asc'} limit {query.count + 1}"
+    )
+    rows = await (await driver(unit)).fetch(sql, *values)
+    await unit.audit.record("R", "AuditEvent", patient_id=_one_patient(query), detail="search")
+    return [AuditRecord(r["number"], _time(r["recorded_us"]), json.loads(r["leaf"])) for r in rows]
+
+
+def _conditions(query: AuditQuery, values: list[Any]) -> list[str]:
+    found: list[str] = []
+
+    def any_of(expression: str, wanted: Sequence[Any]) -> None:
+        if wanted:
+            values.append(list(wanted))
+            found.append(f"{expression} = any(${len(values)})")
+
+    any_of("number", query.numbers)
+    any_of("(leaf ->> 'patient')", query.patients)
+    any_of("(leaf ->> 'action')", query.actions)
+    any_of("(leaf ->> 'outcome')", query.outcomes)
+    any_of("(leaf ->> 'entity_type') || '/' || (leaf ->> 'entity')", [f"{t}/{i}" for t, i in query.entities])
+    if query.visible_patients is not None:
+        values.append(list(query.visible_patients))
+        found.append(f"(leaf ->> 'patient') = any(${len(values)})")
+    for low, high in query.times:
+        for at, comparison in ((low, ">="), (high, "<")):
+            if at is not None:
+                values.append(int(at.timestamp() * 1_000_000))
+                found.append(f"recorded_us {comparison} ${len(values)}")
+    return found
+
+
+def _one_patient(query: AuditQuery) -> UUID | None:
+    try:
+        return UUID(query.patients[0]) if len(query.patients) == 1 else None
+    except ValueError:
+        return None
+
+
+def _time(recorded_us: int) -> datetime:
+    return datetime.fromtimestamp(recorded_us / 1_000_000, UTC)

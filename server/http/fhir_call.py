@@ -1,0 +1,272 @@
+"""One FHIR request: who calls, what they may do, what they send, what they want back; and every error's OperationOutcome."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+from aiohttp import web
+
+from records.actors import Actor, ActorKind
+from records.errors import AccessDenied, KeyDestroyed, KeyServiceUnavailable, NotFound, RecordsError, StoreUnavailable
+from records.fhir import text
+from records.fhir.errors import (
+    BadRequest,
+    FhirError,
+    Forbidden,
+    Issue,
+    NotSupported,
+    ResourceGone,
+    TooCostly,
+    UnknownType,
+)
+from records.fhir.interactions import INTERACTIONS
+from records.fhir.outcome import operation_outcome
+from records.fhir.query import Access
+from records.store.database import DEFAULT_TENANT, Database
+from records.store.resource_rows import Stored
+from server.auth.smart_tokens import Authorised, TokenRefused
+from server.http.smart_services import IN_WORK, TOKENS, base_url, request_id
+from server.keys import CLOCK, DATABASE
+
+FHIR_JSON = "application/fhir+json"
+_JSON_TYPES = frozenset((FHIR_JSON, "application/json", "application/json+fhir", "text/json"))
+# A transaction of 1,000 resources of 5 kB, twice.
+MAX_BODY = 10 * 1024 * 1024
+ARRIVAL_S = 30.0
+_RETRY_S = 3
+_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+Json = dict[str, Any]
+Handler = Callable[["Call"], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An authenticated request."""
+
+    request: web.Request
+    authorised: Authorised
+    now: datetime
+
+    @property
+    def access(self) -> Access:
+        """What the client may do."""
+        return self.authorised.access
+
+    @property
+    def database(self) -> Database:
+        """Where units come from."""
+        return self.request.app[DATABASE]
+
+    @property
+    def actor(self) -> Actor:
+        """The client as the subject of decisions and audit entries."""
+        purpose = self.authorised.purpose
+        return Actor(DEFAULT_TENANT, ActorKind.SERVICE, self.access.client_id, purpose, request_id(self.request))
+
+    @property
+    def base(self) -> str:
+        """Address of /fhir."""
+        return base_url(self.request.app)
+
+    @property
+    def type(self) -> str:
+        """Resource type of the URL. Raises UnknownType."""
+        found = self.request.match_info["type"]
+        if found not in INTERACTIONS:
+            raise UnknownType(f"this server has no resource type {found}; see metadata")
+        return found
+
+    @property
+    def id(self) -> str:
+        """Resource id of the URL."""
+        return self.request.match_info["id"]
+
+    def need(self, type_: str, interaction: str, letter: str) -> None:
+        """Refuse what the type does not do, or what no scope covers. Call inside the unit, so that it is audited."""
+        if interaction not in INTERACTIONS[type_]:
+            raise NotSupported(f"{type_} has no {interaction}; see metadata")
+        if not self.access.permits(type_, letter):
+            raise Forbidden(f"no scope of this token covers system/{type_}.{letter}")
+
+    def prefer(self, name: str) -> str:
+        """Give a value of the Prefer header (RFC 7240), empty when it isn't there."""
+        for part in ",".join(self.request.headers.getall("Prefer", [])).replace(";", ",").split(","):
+            key, _, value = part.strip().partition("=")
+            if key.strip().lower() == name:
+                return value.strip().strip('"')
+        return ""
+
+    def if_match(self) -> int | None:
+        """Give the version of If-Match, None without one. Raises BadRequest."""
+        value = self.request.headers.get("If-Match")
+        if value is None or value.strip() == "*":
+            return None
+        match = _VERSION.fullmatch(value.strip())
+        if match is None:
+            raise BadRequest('If-Match is one version, for example W/"3"')
+        return int(match[1])
+
+    def has_newest(self, stored: Stored) -> bool:
+        """Tell whether the client's copy is current (If-None-Match before If-Modified-Since, RFC 9110 §13.2.2)."""
+        tags = self.request.headers.get("If-None-Match")
+        if tags is not None:
+            found = [m[1] for t in tags.split(",") if (m := _VERSION.fullmatch(t.strip()))]
+            return "*" in tags or str(stored.version) in found
+        since = self.request.headers.get("If-Modified-Since")
+        if since is None:
+            return False
+        try:
+            at = parsedate_to_datetime(since)
+        except ValueError:
+            return False
+        return stored.updated_at.replace(microsecond=0) <= at.replace(tzinfo=at.tzinfo or UTC)
+
+    async def body(self) -> Any:
+        """Give the JSON value of the body. Raises SyntaxFault, TooCostly, NotSupported."""
+        if self.request.content_type not in _JSON_TYPES | PATCH_TYPES:
+            raise UnsupportedBody("send application/fhir+json")
+        return text.loads(await read_body(self.request))
+
+    async def resource(self) -> Json:
+        """Give the body as a resource."""
+        if self.request.content_type not in _JSON_TYPES:
+            raise UnsupportedBody("send application/fhir+json")
+        return text.loads_resource(await read_body(self.request))
+
+
+PATCH_TYPES = frozenset(("application/json-patch+json", "application/merge-patch+json"))
+
+
+class UnsupportedBody(FhirError):
+    """The body has a media type that this interaction does not take."""
+
+    code = "fhir-unsupported-media-type"
+    status = 415
+    issue_code = "not-supported"
+
+
+class NotAcceptable(FhirError):
+    """The client accepts no format that this server speaks."""
+
+    code = "fhir-not-acceptable"
+    status = 406
+    issue_code = "not-supported"
+
+
+class TooManyAtOnce(FhirError):
+    """More requests are in work than this process takes."""
+
+    code = "fhir-throttled"
+    status = 429
+    issue_code = "throttled"
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Give the body's bytes, bounded in size and time."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(ARRIVAL_S):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise TooCostly(f"a body has at most {MAX_BODY >> 20} MiB; split the bundle")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise BadRequest("the body did not arrive in time") from None
+    except web.RequestPayloadError:
+        raise BadRequest("the body is cut or not encoded as its headers say") from None
+    return b"".join(chunks)
+
+
+def fhir(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make a route of a handler: authenticate, bound the work, answer every error as an OperationOutcome."""
+
+    async def route(request: web.Request) -> web.StreamResponse:
+        try:
+            _check_accept(request)
+            slots = request.app[IN_WORK]
+            if slots.locked():
+                raise TooManyAtOnce("the server is busy; send the same request again")
+            async with slots:
+                return await handler(await _authenticated(request))
+        except TokenRefused as error:
+            return refused(error)
+        except RecordsError as error:
+            return failed(error)
+
+    return route
+
+
+async def _authenticated(request: web.Request) -> Call:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenRefused("send Authorization: Bearer with a token of /auth/token")
+    clock = request.app[CLOCK]
+    now = clock.now()
+    return Call(request, await request.app[TOKENS].check(token.strip(), now, clock.monotonic()), now)
+
+
+def _check_accept(request: web.Request) -> None:
+    wanted = request.query.get("_format")
+    if wanted is not None:
+        names = [wanted.replace(" ", "+")]  # `+` of application/fhir+json, unescaped in the URL
+    else:
+        names = [part.partition(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
+    if not any(n in _JSON_TYPES or n in ("*/*", "application/*", "json", "") for n in names):
+        raise NotAcceptable("this server speaks application/fhir+json only")
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> web.Response:
+    """Give a FHIR JSON answer."""
+    found = {"Content-Type": f"{FHIR_JSON}; charset=utf-8", **(headers or {})}
+    return web.Response(status=status, body=body, headers=found)
+
+
+def outcome(status: int, issues: Sequence[Issue], headers: dict[str, str] | None = None) -> web.Response:
+    """Give an OperationOutcome."""
+    return answer(status, text.dumps(operation_outcome(issues)), headers)
+
+
+def refused(error: TokenRefused) -> web.Response:
+    """Give the 401 (RFC 6750 §3)."""
+    challenge = f'Bearer realm="fhir", error="invalid_token", error_description="{error.description}"'
+    issue = Issue("login", error.description)
+    return outcome(401, [issue], {"WWW-Authenticate": challenge})
+
+
+def failed(error: RecordsError) -> web.Response:
+    """Give the answer to an error of the records package."""
+    match error:
+        case ResourceGone():
+            return outcome(error.status, error.issues, {"ETag": f'W/"{error.version}"'})
+        case FhirError(status=429):
+            return outcome(429, error.issues, {"Retry-After": str(_RETRY_S)})
+        case FhirError():
+            return outcome(error.status, error.issues)
+        case AccessDenied():
+            return outcome(403, [Issue("forbidden", "the access policy does not permit this")])
+        case NotFound():
+            return outcome(404, [Issue("not-found", "there is no such record, or none that this client may see")])
+        case KeyDestroyed():
+            return outcome(410, [Issue("deleted", "this patient's records were erased and cannot be read again")])
+        case StoreUnavailable() | KeyServiceUnavailable():
+            issue = Issue("transient", "the store is away for a moment; send the same request again")
+            return outcome(503, [issue], {"Retry-After": str(_RETRY_S)})
+        case _:
+            raise error  # a fault of ours: the edge logs its place and answers 500
+
+
+def version_headers(stored: Stored) -> dict[str, str]:
+    """Give ETag and Last-Modified of a version."""
+    at = stored.updated_at.astimezone(UTC).replace(microsecond=0)
+    return {"ETag": f'W/"{stored.version}"', "Last-Modified": format_datetime(at, usegmt=True)}

@@ -1,0 +1,162 @@
+"""A hospital system's side: keys, assertions, tokens; and our /fhir and /auth/token on a real port and database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from records.actors import Actor, ActorKind, Purpose
+from records.store.database import DEFAULT_TENANT, Database
+from records.store.key_file import create_key_file, load_keyring
+from server.clock import Clock
+from server.config import read_settings
+from server.http import fhir, middleware, token
+from server.http.smart_services import smart_context
+from server.keys import CLOCK, DATABASE, SETTINGS
+
+T = TypeVar("T")
+SYSTEM = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "test", Purpose.OPERAT, "test")
+
+
+@dataclass
+class HospitalKey:
+    """A client's key pair."""
+
+    alg: str = "ES384"
+    kid: str = "key-1"
+    private: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.alg.startswith("ES"):
+            self.private = ec.generate_private_key(ec.SECP384R1())
+        else:
+            self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @property
+    def pem(self) -> str:
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        algorithm = jwt.get_algorithm_by_name(self.alg)
+        found: dict[str, Any] = json.loads(algorithm.to_jwk(self.private.public_key()))
+        return {**found, "kid": self.kid, "alg": self.alg, "use": "sig"}
+
+    def assertion(self, client_id: str, audience: str, headers: dict[str, Any] | None = None, **claims: Any) -> str:
+        """Sign an assertion; `claims` replace the usual ones, None takes one away."""
+        now = datetime.now(UTC)
+        usual = {
+            "iss": client_id, "sub": client_id, "aud": audience, "jti": str(uuid.uuid4()),
+            "exp": int((now + timedelta(minutes=4)).timestamp()), "iat": int(now.timestamp()),
+        }  # fmt: skip
+        body = {k: v for k, v in {**usual, **claims}.items() if v is not None}
+        return jwt.encode(body, self.private, self.alg, headers={"kid": self.kid, **(headers or {})})
+
+
+@dataclass
+class Hospital:
+    """Our server as a hospital system sees it, on a loop and thread of its own, so that blocking clients can be used."""
+
+    loop: asyncio.AbstractEventLoop
+    database: Database
+    origin: str
+    runner: web.AppRunner
+
+    @property
+    def base(self) -> str:
+        return f"{self.origin}/fhir"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.origin}/auth/token"
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the server's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=60)
+
+    def register(self, client_id: str, scopes: Sequence[str], **keys: Any) -> None:
+        async def register() -> None:
+            async with self.database.unit(SYSTEM) as unit:
+                await unit.clients.register(client_id, list(scopes), **keys)
+
+        self.call(register())
+
+    def token(self, *scopes: str) -> str:
+        """Register a fresh client with the scopes and give its access token."""
+        key, client_id = HospitalKey(), f"client-{uuid.uuid4()}"
+        self.register(client_id, scopes, jwks={"keys": [key.jwk]})
+        status, body = self.call(self.ask_token(key.assertion(client_id, self.token_url), " ".join(scopes)))
+        assert status == 200, body
+        return str(body["access_token"])
+
+    async def ask_token(self, assertion: str, scope: str, **form: str) -> tuple[int, dict[str, Any]]:
+        """POST /auth/token."""
+        fields = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": assertion,
+            "scope": scope,
+            **form,
+        }
+        async with aiohttp.ClientSession() as session, session.post(self.token_url, data=fields) as response:
+            return response.status, await response.json()
+
+
+@contextmanager
+def hospital(database_url: str, folder: Path) -> Iterator[Hospital]:
+    """Serve /fhir and /auth/token until the end of the block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        started = asyncio.run_coroutine_threadsafe(_start(loop, database_url, folder), loop).result(timeout=60)
+        yield started
+        started.call(_stop(started))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        loop.close()
+
+
+async def _start(loop: asyncio.AbstractEventLoop, database_url: str, folder: Path) -> Hospital:
+    create_key_file(folder / "kek.json")
+    database = await Database.open(database_url, load_keyring(folder / "kek.json"), clock=Clock())
+    app = web.Application()
+    app[CLOCK], app[DATABASE] = Clock(), database
+    middleware.install(app)
+    app.add_routes(fhir.routes)
+    app.add_routes(token.routes)
+    app.cleanup_ctx.append(smart_context)
+    runner = web.AppRunner(app)
+    listener = _listener()
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app[SETTINGS] = read_settings({"TELECONSULT_PUBLIC_URL": origin, "TELECONSULT_DATA_DIR": str(folder)})
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return Hospital(loop, database, origin, runner)
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+async def _stop(started: Hospital) -> None:
+    await started.runner.cleanup()
+    await started.database.close()
