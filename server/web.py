@@ -11,6 +11,7 @@ from aiohttp import web
 
 from server.app import FAILED, build_app
 from server.config import Settings
+from server.http.connections import Runner
 from server.processes import forbid_dumps
 
 log = logging.getLogger("teleconsult.web")
@@ -32,7 +33,7 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
         loop.add_signal_handler(number, stop.set)
     app = build_app(settings)
     app[FAILED] = failed
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=None,
         handle_signals=False,
