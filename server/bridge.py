@@ -147,7 +147,7 @@ class _Keeper:
         try:
             self._take_snapshot(await client.snapshot())
             self._relay.client = client
-            log.info("relay.connected", extra={"rooms": len(self._relay.rooms)})
+            log.info("relay.connected", extra={"count": len(self._relay.rooms)})
             self._tell_back()
             async for event in client.events():
                 self._take(event)
@@ -156,7 +156,7 @@ class _Keeper:
         finally:
             self._relay.client = None
             await client.close()
-        log.warning("relay.lost", extra={"rooms": len(self._relay.rooms)})
+        log.warning("relay.lost", extra={"count": len(self._relay.rooms)})
         return True
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:

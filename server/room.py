@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -254,13 +255,16 @@ class Room:
         item.seated.set_result(None)
 
     def _carry_out(self, effects: list[e.Effect]) -> None:
-        for effect in effects:
+        """Carry effects out in order; what follows from one (a closed socket) comes after all of them."""
+        waiting = deque(effects)
+        while waiting:
+            effect = waiting.popleft()
             match effect:
                 case e.Send(seat, envelope):
                     if seat in self._sockets:
                         self._sockets[seat].send(envelope)
                 case e.CloseSocket(seat, code, reason):
-                    self._close_socket(seat, code, reason)
+                    waiting.extend(self._close_socket(seat, code, reason))
                 case e.DeviceAnswered() | e.DeviceRefused():
                     self._answer_device(effect)
                 case e.TellQueue():
@@ -270,11 +274,12 @@ class Room:
                 case _:
                     self._media.put(effect)
 
-    def _close_socket(self, seat: str, code: int, reason: str) -> None:
+    def _close_socket(self, seat: str, code: int, reason: str) -> list[e.Effect]:
         socket = self._sockets.pop(seat, None)
-        if socket is not None:
-            socket.close(code, reason)
-            self._carry_out(self.core.seat_disconnected(seat, self._around.clock.monotonic()))
+        if socket is None:
+            return []
+        socket.close(code, reason)
+        return self.core.seat_disconnected(seat, self._around.clock.monotonic())
 
     def _answer_device(self, answer: DeviceAnswer) -> None:
         future = self._devices.pop(answer.link, None)

@@ -145,7 +145,7 @@ class StoreLane:
                 view = await self._store.view(self._visit_id)
         except (StoreUnavailable, TimeoutError):
             return  # whoever changed the visit could not have done so either
-        self._post(i.VisitChanged(view, ""))
+        self._post(i.VisitChanged(view))
 
     def _wait_in_line(self, write: Write) -> None:
         match write.effect:

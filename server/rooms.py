@@ -170,7 +170,7 @@ class Rooms:
         try:
             found.tell(event)
         except RoomOverrun:
-            log.error("room.overrun", extra={"visit_id": room})
+            log.error("room.overrun", extra={"visit": room})
             self._tasks[visit_id].cancel()
 
     # Own
@@ -198,7 +198,7 @@ class Rooms:
         try:
             await room.run()
         except Exception as fault:  # noqa: BLE001  # outermost frame: a fault of ours ends one room, not the process
-            log.error("room.crashed", extra={"visit_id": str(room.visit_id), "error": _kinds(fault)})
+            log.error("room.crashed", extra={"visit": str(room.visit_id), "error": _kinds(fault)})
         finally:
             if self._rooms.get(room.visit_id) is room:
                 del self._rooms[room.visit_id], self._tasks[room.visit_id]
@@ -247,16 +247,16 @@ async def _every(period_s: float, act: Callable[[], Awaitable[None]]) -> None:
         try:
             await act()
         except RecordsError as error:
-            log.warning("rooms.store_away", extra={"task": getattr(act, "__name__", ""), "code": error.code})
+            log.warning("rooms.store_away", extra={"where": getattr(act, "__name__", ""), "code": error.code})
         await asyncio.sleep(period_s)
 
 
 def _kinds(fault: BaseException) -> str:
     """Name the kinds of a fault and where they were raised; messages may hold a patient's words."""
     if isinstance(fault, BaseExceptionGroup):
-        return ", ".join(_kinds(inner) for inner in fault.exceptions)
+        return "+".join(_kinds(inner) for inner in fault.exceptions)
     trace = fault.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = "" if trace is None else f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    place = "" if trace is None else f":{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
     return type(fault).__name__ + place

@@ -98,7 +98,7 @@ class DatabaseVisits:
         practitioner = None
         if visit.practitioner_id is not None:
             practitioner = await self._practitioner(visit.id, visit.practitioner_id)
-        return i.VisitView(str(visit.id), VisitState(visit.state), practitioner, visit.rang_at is not None)
+        return i.VisitView(str(visit.id), VisitState(visit.state), practitioner, visit.rang_at is not None, timestamp(visit.updated_at))
 
     async def _practitioner(self, visit_id: UUID, account_id: UUID) -> i.Practitioner:
         seat = seat_id(str(account_id), visit_id)

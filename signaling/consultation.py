@@ -229,8 +229,8 @@ class Consultation:
         match result:
             case i.Deferred(waiting, at):
                 done = self._course.settle_unstored(waiting)
-            case i.VisitChanged(view, at):
-                done, self._course.view = None, view
+            case i.VisitChanged(view):
+                done, at, self._course.view = None, view.at, view
             case i.Stored(view, at) | i.TransferMade(view, at):
                 done = self._course.settle(view)
         trigger = done.trigger if done is not None else None

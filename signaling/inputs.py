@@ -27,6 +27,8 @@ class VisitView:
     practitioner: Practitioner | None = None
     has_rung: bool = False
     """The practitioner rang in this claim."""
+    at: str = ""
+    """When it last changed: RFC 3339, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,6 @@ class VisitChanged:
     """The visit was changed elsewhere (HTTP, another node): this is what the database says now."""
 
     view: VisitView
-    at: str
 
 
 @dataclass(frozen=True, slots=True)

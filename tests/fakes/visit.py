@@ -86,8 +86,8 @@ class FakeVisit:
 
     def change(self, state: VisitState, practitioner: i.Practitioner | None = PRACTITIONER) -> None:
         """The visit is changed over HTTP."""
-        self.view = i.VisitView(VISIT, state, practitioner)
-        self.carry_out(self.core.receive_store(i.VisitChanged(self.view, AT), self.now))
+        self.view = i.VisitView(VISIT, state, practitioner, at=AT)
+        self.carry_out(self.core.receive_store(i.VisitChanged(self.view), self.now))
 
     def refuse_store(self, trigger: Trigger) -> None:
         result = i.NotStored(trigger, "the database is away")

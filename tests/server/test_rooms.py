@@ -93,6 +93,16 @@ class TestStored:
 
         live(scenario, VisitState.CALLED)
 
+    def test_messages_arrive_in_the_order_of_their_numbers(self) -> None:
+        async def scenario(process: Live) -> None:
+            doctor, _ = await process.both()
+            await doctor.say(m.End())
+            await doctor.hear(m.Done)
+            numbers = [envelope.seq for envelope in doctor.sent if envelope.seq]
+            assert numbers == sorted(numbers)
+
+        live(scenario)
+
     def test_chat_has_the_number_that_the_store_gave(self) -> None:
         async def scenario(process: Live) -> None:
             doctor, patient = await process.both()
