@@ -22,6 +22,8 @@ class Datagram(enum.IntEnum):
     DTLS = 2
     RTP = 3
     RTCP = 4
+    GAP = 5
+    """Not a datagram: a stream skipped numbers (said by the packet plane)."""
 
 
 def classify(data: bytes | memoryview) -> Datagram:

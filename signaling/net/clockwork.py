@@ -8,7 +8,7 @@ from signaling.media.reports import LinkState, MediaStopped, PathChanged
 from signaling.net.link import Link
 from signaling.net.records import Leftover
 from signaling.net.registry import Registry
-from signaling.net.reporter import REPORT_S
+from signaling.net.reporter import FEEDBACK_S, REPORT_S
 from signaling.net.room import Publication, Room
 
 EMPTY_ROOM_S = 60.0  # both sides may reload at once; then the room goes
@@ -24,16 +24,15 @@ class Clockwork:
         self._registry = registry
         self._plane = registry.around.plane
         self._next_report: dict[Link, float] = {}
-        self._slow_at = 0.0
+        self._slow_at = self._feedback_at = 0.0
 
     def poll(self) -> int:
         """Drain the port and act on what is not media; returns how many datagrams were there."""
         now = time.monotonic()
-        counters = self._plane.counters
-        before = counters.datagrams
+        before = self._plane.datagrams
         for leftover in self._plane.poll(now):
             self._receive(leftover, now)
-        return counters.datagrams - before
+        return self._plane.datagrams - before
 
     def _receive(self, leftover: Leftover, now: float) -> None:
         if leftover.kind is Datagram.STUN:
@@ -46,16 +45,18 @@ class Clockwork:
             return link.receive_dtls(leftover.data)
         if leftover.kind is Datagram.RTCP:
             return self._registry.reporter.receive(room, link, leftover.data, now)
+        if leftover.kind is Datagram.GAP:
+            return self._registry.reporter.note_gap(room, leftover.stream, now) if leftover.stream else None
         return self._learn(room, link, leftover.data, now)
 
     def _receive_check(self, leftover: Leftover, now: float) -> None:
         try:
             request = stun.parse_request(leftover.data)
         except stun.BadStun:
-            return self._plane.counters.drop("stun")
+            return self._plane.drop("stun")
         link = self._registry.ufrags.get(request.username.partition(":")[0])
         if link is None:
-            return self._plane.counters.drop("stun_stranger")
+            return self._plane.drop("stun_stranger")
         generation = link.ice.current
         link.receive_check(leftover.data, request, leftover.address, now)
         if link.ice.current is not generation:
@@ -66,7 +67,7 @@ class Clockwork:
         up = room.ups.get(link.name.link)
         stream = room.learn_stream(up, packet) if up is not None else None
         if stream is None:
-            return self._plane.counters.drop("unknown_ssrc")
+            return self._plane.drop("unknown_ssrc")
         self._plane.inject(stream, packet, now)
         for publication in room.publications():
             if publication.stream is stream:
@@ -75,9 +76,12 @@ class Clockwork:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
-        for room in self._registry.rooms.values():
-            for up in room.ups.values():
-                self._registry.reporter.repair(up, now)
+        self._registry.reporter.repair(now)
+        if now >= self._feedback_at:
+            self._feedback_at = now + FEEDBACK_S
+            for room in self._registry.rooms.values():
+                for up in room.ups.values():
+                    self._registry.reporter.send_wide_feedback(up)
         if now >= self._slow_at:
             self._slow_at = now + SLOW_INTERVAL_S
             for room in list(self._registry.rooms.values()):

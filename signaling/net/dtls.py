@@ -6,12 +6,11 @@ tests/signaling/net/test_dtls.py: `_set_role`, `_srtp_profiles`, `_rx_srtp`, `_t
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from aiortc import rtcdtlstransport as aiortc_dtls
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
-from signaling.net.srtp import TAG_BYTES, InPlace
+from signaling.net.srtp import TAG_BYTES, InPlace, Keys
 
 # Best first: hardware AES makes GCM cheaper than CM with HMAC (media.md §2).
 PROFILES = (
@@ -25,15 +24,6 @@ HANDSHAKE_TIMEOUT_S = 25.0  # below the 30 s of consent, so that the cause is to
 
 class HandshakeFailed(Exception):
     """No keys: wrong fingerprint, no common SRTP profile, or no answer in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What the packet plane needs of a finished handshake."""
-
-    rx: InPlace
-    tx: InPlace
-    tag_bytes: int
 
 
 class DtlsPipe:

@@ -13,7 +13,6 @@ from signaling.media.negotiation import Terms
 from signaling.net.dtls import DtlsAssociation, DtlsPipe, HandshakeFailed, fingerprint
 from signaling.net.plane import Plane
 from signaling.net.port import Address
-from signaling.net.records import Peer
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +61,13 @@ class Link:
 
     def __init__(self, name: LinkName, around: Surroundings, now: float) -> None:
         self.name = name
-        self.peer = Peer()
+        self.peer = around.plane.table.open_peer()
         self.peer.link = self
         self.ice = IceLite(new_credentials(), now)
         self.progress = Progress(["connecting"])
         self.ssrc = secrets.randbits(32) or 1
         """Our own SSRC in RTCP to this peer."""
+        self.peer.ssrc = self.ssrc
         self._around = around
         self._session, self._version = secrets.randbits(40), 0
         self._pipe = DtlsPipe(self._send)
@@ -142,8 +142,7 @@ class Link:
         self._carry_out(self.ice.close(), 0.0)
         if self._task is not None and not self._task.done():
             self._task.cancel()
-        self._around.plane.close_peer(self.peer)
-        self.peer.rx = self.peer.tx = None
+        self._around.plane.table.close_peer(self.peer)
 
     # Inside
 
@@ -154,9 +153,9 @@ class Link:
                 case ice.Respond(address, data):
                     plane.send(address, data)
                 case ice.Bind(address):
-                    plane.bind(address, self.peer)
+                    plane.table.bind(address, self.peer)
                 case ice.Unbind(address):
-                    plane.bind(address, None)
+                    plane.table.bind(address, None)
                 case ice.Select(address, cause):
                     self._select(address, cause, now)
                 case ice.Announce():
@@ -180,7 +179,7 @@ class Link:
     async def _secure(self, is_client: bool) -> None:
         try:
             keys = await self._dtls.handshake(is_client=is_client, fingerprints=self._fingerprints)
-            self.peer.rx, self.peer.tx = keys.rx, keys.tx
+            self.peer.secure(keys)
             self._is_secure = True
             self._announce()
             await self._dtls.ended()

@@ -8,60 +8,58 @@ SSRCs come back as leftovers for the slow path. `native_plane.py` is the same wi
 
 import socket
 import struct
-from dataclasses import dataclass, field
 
 from pylibsrtp._binding import ffi
 
-from signaling.media import frames, rtp
+from signaling.media import feedback, frames, rtcp, rtp
 from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls
+from signaling.net.counters import Counters
 from signaling.net.port import Address, Sender, plain_address
-from signaling.net.records import Leftover, Output, OutputTerms, Peer, Stream, StreamTerms
+from signaling.net.records import (
+    WIDE_WINDOW,
+    Leftover,
+    Output,
+    OutputTerms,
+    Peer,
+    Stream,
+    StreamTerms,
+    WideFeedback,
+)
 
 MAX_DATAGRAMS_A_POLL = 512  # then the loop breathes: control and timers are served at full load too
 MAX_TRAILER_BYTES = 16 + 4
-HEADROOM = 64  # our extension block may be longer than the publisher's
+HEADROOM = 128  # our extension block may be longer than the publisher's
+MAX_REPORTED = 400  # arrivals in one feedback: below 1,200 bytes
+MAX_LOST_AT_ONCE = 1000  # a larger jump of transport-wide numbers is a new start, not loss
+NOWHERE: Address = ("", 0)
 
 
-@dataclass(slots=True)
-class Counters:
-    """Monotonic totals of one plane."""
+class Table:
+    """The records of one plane."""
 
-    datagrams: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.by_address: dict[Address, Peer] = {}
 
-    def drop(self, cause: str) -> None:
-        self.dropped[cause] = self.dropped.get(cause, 0) + 1
-
-
-class Plane:
-    """All peers, streams and outputs of one UDP port."""
-
-    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None) -> None:
-        self._sock = sock
-        self._sender = Sender(sock, segmentation=segmentation)
-        self._peers: dict[Address, Peer] = {}
-        self._in = ffi.new("char[]", MAX_DATAGRAM_BYTES + 4)
-        self._in_view = memoryview(ffi.buffer(self._in))
-        self._out = ffi.new("char[]", MAX_DATAGRAM_BYTES + HEADROOM + MAX_TRAILER_BYTES)
-        self._out_view = memoryview(ffi.buffer(self._out))
-        self._waiting: dict[Peer, list[bytes]] = {}
-        self._leftovers: list[Leftover] = []
-        self.counters = Counters()
+    def open_peer(self) -> Peer:
+        """Return a new peer without keys, path or streams."""
+        return Peer()
 
     def bind(self, address: Address, peer: Peer | None) -> None:
         """Let datagrams from this address belong to the peer, or to nobody."""
         if peer is None:
-            self._peers.pop(address, None)
+            self.by_address.pop(address, None)
         else:
-            self._peers[address] = peer
+            self.by_address[address] = peer
 
     def close_peer(self, peer: Peer) -> None:
         """Forget a peer, its streams and its outputs."""
-        self._peers = {address: other for address, other in self._peers.items() if other is not peer}
-        for record in [*peer.streams.values(), *peer.outputs.values()]:
-            self.remove(record)
+        for address in [address for address, other in self.by_address.items() if other is peer]:
+            del self.by_address[address]
+        for stream in list(peer.streams.values()):
+            self.remove(stream)
+        for output in list(peer.outputs.values()):
+            self.remove(output)
+        peer.rx = peer.tx = None
 
     def add_stream(self, peer: Peer, terms: StreamTerms) -> Stream:
         """Take an SSRC from this peer from now on."""
@@ -81,11 +79,28 @@ class Plane:
         if isinstance(record, Output):
             if record in record.stream.outputs:
                 record.stream.outputs.remove(record)
-            record.peer.outputs.pop(record.terms.ssrc, None)
+            if record.peer.outputs.get(record.terms.ssrc) is record:
+                del record.peer.outputs[record.terms.ssrc]
             return
         record.peer.streams.pop(record.terms.ssrc, None)
         for output in list(record.outputs):
             self.remove(output)
+
+
+class Plane:
+    """All traffic of one UDP port."""
+
+    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None) -> None:
+        self._sock = sock
+        self._sender = Sender(sock, segmentation=segmentation)
+        self.table = Table()
+        self._in = ffi.new("char[]", MAX_DATAGRAM_BYTES + 4)
+        self._in_view = memoryview(ffi.buffer(self._in))
+        self._out = ffi.new("char[]", MAX_DATAGRAM_BYTES + HEADROOM + MAX_TRAILER_BYTES)
+        self._out_view = memoryview(ffi.buffer(self._out))
+        self._waiting: dict[Peer, list[bytes]] = {}
+        self._leftovers: list[Leftover] = []
+        self.counters = Counters()
 
     def poll(self, now: float) -> list[Leftover]:
         """Drain the socket, forward the media, and return the rest in order of arrival."""
@@ -125,22 +140,47 @@ class Plane:
         self._flush()
         return sent
 
+    def send_feedback(self, peer: Peer, media_ssrc: int) -> None:
+        """Send the transport-wide feedback of what came from a publisher since the last call."""
+        arrivals, peer.arrivals = peer.arrivals, []
+        for start in range(0, len(arrivals), MAX_REPORTED):
+            body = feedback_body(peer.feedback, arrivals[start : start + MAX_REPORTED])
+            self.send_rtcp(peer, rtcp.transport_feedback(peer.ssrc, media_ssrc, body))
+
+    def note_feedback(self, peer: Peer, body: bytes, now: float) -> None:
+        """Take a subscriber's transport-wide feedback; one that does not fit is left."""
+        try:
+            statuses = feedback.parse(body)
+        except feedback.BadFeedback:
+            return self.drop("feedback")
+        for sequence, received_at in statuses:
+            peer.note_feedback(sequence, received_at)
+        return None
+
+    def drop(self, cause: str) -> None:
+        """Count a datagram that is not used."""
+        self.counters.dropped[cause] = self.counters.dropped.get(cause, 0) + 1
+
+    @property
+    def datagrams(self) -> int:
+        return self.counters.datagrams
+
     # One datagram
 
     def _receive(self, size: int, address: Address, now: float) -> None:
         kind = classify(self._in_view[:size])
-        peer = self._peers.get(address)
+        peer = self.table.by_address.get(address)
         if kind is Datagram.JUNK:
-            return self.counters.drop("junk")
+            return self.drop("junk")
         if kind is Datagram.STUN:
             self._leftovers.append(Leftover(kind, peer, address, bytes(self._in_view[:size])))
             return None
         if peer is None:
-            return self.counters.drop("stranger")
+            return self.drop("stranger")
         if kind is Datagram.DTLS:
             return self._receive_dtls(peer, address, bytes(self._in_view[:size]))
         if peer.rx is None:
-            return self.counters.drop("before_keys")
+            return self.drop("before_keys")
         if kind is Datagram.RTCP:
             return self._receive_rtcp(peer, address, size, now)
         return self._receive_rtp(peer, address, size, now)
@@ -149,20 +189,24 @@ class Plane:
         if is_plausible_dtls(data):
             self._leftovers.append(Leftover(Datagram.DTLS, peer, address, data))
         else:
-            self.counters.drop("dtls")
+            self.drop("dtls")
 
     def _receive_rtcp(self, peer: Peer, address: Address, size: int, now: float) -> None:
         plain = peer.rx.unprotect_rtcp(self._in, size)
         if plain < 0:
-            return self.counters.drop("srtcp")
+            return self.drop("srtcp")
         peer.heard_at = now
-        self._leftovers.append(Leftover(Datagram.RTCP, peer, address, bytes(self._in_view[:plain])))
+        data = bytes(self._in_view[:plain])
+        # A lone transport-wide feedback comes ten times a second from each subscriber: it is read here.
+        if data[:2] == b"\x8f\xcd" and plain > 20 and 4 * (int.from_bytes(data[2:4], "big") + 1) == plain:
+            return self.note_feedback(peer, data[12:], now)
+        self._leftovers.append(Leftover(Datagram.RTCP, peer, address, data))
         return None
 
     def _receive_rtp(self, peer: Peer, address: Address, size: int, now: float) -> None:
         plain = peer.rx.unprotect(self._in, size)
         if plain < 0:
-            return self.counters.drop("srtp")
+            return self.drop("srtp")
         peer.heard_at = now
         packet = bytes(self._in_view[:plain])
         stream = peer.streams.get(int.from_bytes(packet[8:12], "big"))
@@ -175,7 +219,7 @@ class Plane:
         try:
             header = rtp.parse_header(packet)
         except rtp.BadRtp:
-            return self.counters.drop("rtp")
+            return self.drop("rtp")
         self._note_arrival(stream, packet, header, now)
         if stream.repaired is not None:
             restored = restore(packet, header, stream.repaired)
@@ -185,16 +229,23 @@ class Plane:
     def _forward_media(self, stream: Stream, packet: bytes, now: float) -> None:
         header = rtp.parse_header(packet)
         self.counters.packets_in += 1
+        before, received = stream.highest, stream.received
         if not stream.count(header, len(packet), now):
-            return self.counters.drop("repeated")
+            return self.drop("repeated")
+        if received and stream.highest > before + 1:
+            self._leftovers.append(Leftover(Datagram.GAP, stream.peer, NOWHERE, b"", stream))
         stream.history_put(header.sequence, packet)
-        if stream.awaits_keyframe:
-            payload = packet[header.payload_at : header.payload_end]
-            if payload and frames.starts_keyframe(stream.terms.codec, payload):
-                stream.awaits_keyframe = False
+        payload = packet[header.payload_at : header.payload_end]
+        is_keyframe = bool(payload) and frames.starts_keyframe(stream.terms.codec, payload)
+        stream.awaits_keyframe = stream.awaits_keyframe and not is_keyframe
+        if stream.level_id:
+            level = rtp.find_extension(packet, header, stream.level_id)
+            if level is not None:
+                stream.note_level(level[0] & 127)
         for output in stream.outputs:
-            if output.is_on and not stream.is_muted:
-                self._write(output, packet, header, now, again=False)
+            if not output.is_on or stream.is_muted or (output.waits and not output.take_over(is_keyframe=is_keyframe)):
+                continue
+            self._write(output, packet, header, now, again=False)
         return None
 
     def _note_arrival(self, stream: Stream, packet: bytes, header: rtp.Header, now: float) -> None:
@@ -234,8 +285,10 @@ class Plane:
         self._out_view[: len(data)] = data
         size = peer.tx.protect(self._out, len(data))
         if size < 0:
-            self.counters.drop("protect")
+            self.drop("protect")
             return
+        if output.wide_id:
+            peer.note_sent(size, now)
         self._waiting.setdefault(peer, []).append(bytes(self._out_view[:size]))
         self.counters.packets_out += 1
         if not again:
@@ -257,4 +310,20 @@ def restore(packet: bytes, header: rtp.Header, repaired: Stream) -> bytes:
     head = packet[0:1] + bytes((number,)) + packet[start : start + 2] + packet[4:8]
     return head + repaired.terms.ssrc.to_bytes(4, "big") + packet[12:start] + packet[start + 2 :]
 
+
+def feedback_body(state: WideFeedback, arrivals: list[tuple[int, float]]) -> bytes:
+    """Return the feedback that reports these arrivals, and count on."""
+    near = state.expected if state.expected is not None else arrivals[0][0] + WIDE_WINDOW
+    times: dict[int, float] = {}
+    for sequence, at in arrivals:
+        near = rtp.extend(sequence, near)
+        times.setdefault(near, at)
+    found = sorted(times.items())
+    first, last = found[0][0], found[-1][0]
+    base = state.expected if state.expected is not None else first
+    if not first - MAX_LOST_AT_ONCE <= base <= first:
+        base = first
+    body = feedback.write(found, state.number, base)
+    state.expected, state.number = last + 1, state.number + 1
+    return body
 

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 from signaling.media import codecs, rtp
 from signaling.media.guard import Datagram
 from signaling.net.port import Address
-from signaling.net.srtp import InPlace
+from signaling.net.srtp import InPlace, Keys
 
 VIDEO_HISTORY = 1024  # 2.8 s of 720p, 1 s of its peaks (media.md §2)
 AUDIO_HISTORY = 256  # 5 s of 20 ms packets
 ABS_SEND_TIME_UNIT = 1 << 18  # 6.18 fixed point seconds, 24 bits
 WIDE_WINDOW = 0x10000
+SENT_SLOTS = 8192  # numbered packets that wait for feedback: 2 s at 40 Mbit/s
 # A source may jump this far and still be the same run of packets (RFC 3550 A.1: MAX_DROPOUT).
 MAX_DROPOUT = 3000
 
@@ -24,6 +25,22 @@ class Leftover:
     peer: "Peer | None"
     address: Address
     data: bytes
+    stream: "Stream | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class PathReport:
+    """What one subscriber's transport-wide feedback said over some time."""
+
+    received: int = 0
+    lost: int = 0
+    acked_bytes: int = 0
+    delay_sum: float = 0.0
+    """Seconds between sending and arrival by two clocks: only differences mean something."""
+    delay_min: float = 0.0
+    delay_last: float = 0.0
+    first_at: float = 0.0
+    last_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,14 @@ class OutputTerms:
     """The subscriber's ids by URI."""
 
 
+@dataclass(slots=True)
+class WideFeedback:
+    """The running numbers of one publisher's transport-wide feedback."""
+
+    expected: int | None = None
+    number: int = 0
+
+
 class Peer:
     """The other end of one DTLS association."""
 
@@ -72,9 +97,54 @@ class Peer:
         self.arrivals: list[tuple[int, float]] = []
         self.wide_sequence = 0
         """Of the next packet to this subscriber."""
+        self.sent: dict[int, tuple[float, int]] = {}
+        """Transport-wide number -> when, bytes; until acknowledged."""
+        self.feedback = WideFeedback()
+        self.ssrc = 0
+        """Ours in RTCP to this peer."""
         self.heard_at = 0.0
+        self._path: list[tuple[float, float, int] | None] = []
         self.link: Any = None
         """The shell's object; the plane does not look into it."""
+
+    def secure(self, keys: "Keys") -> None:
+        """Take the keys of a finished handshake."""
+        self.rx, self.tx = keys.rx, keys.tx
+
+    def note_sent(self, size: int, now: float) -> None:
+        """Remember a numbered packet until it is acknowledged, and count on."""
+        self.sent[self.wide_sequence] = (now, size)
+        self.wide_sequence = (self.wide_sequence + 1) & 0xFFFF
+        if len(self.sent) > SENT_SLOTS:
+            del self.sent[next(iter(self.sent))]
+
+    def note_feedback(self, sequence: int, received_at: float | None) -> None:
+        """Take one status of a transport-wide feedback."""
+        if received_at is None:
+            if sequence in self.sent:
+                self._path.append(None)
+            return
+        sent = self.sent.pop(sequence, None)
+        if sent is not None:
+            self._path.append((sent[0], received_at - sent[0], sent[1]))
+
+    def take_path(self) -> PathReport:
+        """Return what this subscriber's transport-wide feedback said since the last call."""
+        statuses, self._path = self._path, []
+        found = [status for status in statuses if status is not None]
+        if not found:
+            return PathReport(lost=len(statuses))
+        delays = [delay for _, delay, _ in found]
+        return PathReport(
+            len(found),
+            len(statuses) - len(found),
+            sum(size for _, _, size in found),
+            sum(delays),
+            min(delays),
+            delays[-1],
+            found[0][0],
+            found[-1][0],
+        )
 
 
 class Stream:
@@ -94,7 +164,9 @@ class Stream:
         self.jitter = 0.0
         self.last_arrival = 0.0
         self._transit = 0.0
-        self._looked_at: tuple[int, int] | None = None
+        self._looked_at: int | None = None
+        self.level_id = terms.extensions.get(codecs.AUDIO_LEVEL, 0)
+        self._level = (0, 0)
         size = VIDEO_HISTORY if terms.kind == "video" else AUDIO_HISTORY
         self._history: list[tuple[int, bytes] | None] = [None] * size
         wanted = {uri: codecs.EXTENSIONS[uri] for uri in codecs.PASSED_ON}
@@ -120,11 +192,25 @@ class Stream:
 
     def take_skipped(self) -> list[int]:
         """Return the extended numbers that were skipped since the last call."""
-        before, self._looked_at = self._looked_at, (self.highest, self.received)
-        if before is None or self.highest - before[0] == self.received - before[1]:
+        before = self._looked_at if self._looked_at is not None else self.base
+        self._looked_at = self.highest
+        if before is None:
             return []
-        start = max(before[0] + 1, self.highest - MAX_DROPOUT)
-        return [n for n in range(start, self.highest) if self.history_get(n & 0xFFFF) is None]
+        start = max(before + 1, self.highest - min(MAX_DROPOUT, len(self._history)) + 1)
+        return [n for n in range(start, self.highest) if not self.has(n & 0xFFFF)]
+
+    def note_level(self, level: int) -> None:
+        """Take a packet's audio level (RFC 6464: 0 loudest, 127 silence)."""
+        self._level = (self._level[0] + 127 - level, self._level[1] + 1)
+
+    def take_level(self) -> tuple[int, int]:
+        """Return the sum of (127 - level) and how many packets carried one, since the last call."""
+        found, self._level = self._level, (0, 0)
+        return found
+
+    def has(self, sequence: int) -> bool:
+        """Return whether the packet of this 16-bit number is in the history."""
+        return self.history_get(sequence) is not None
 
     def history_put(self, sequence: int, packet: bytes) -> None:
         self._history[sequence % len(self._history)] = (sequence, packet)
@@ -141,6 +227,9 @@ class Output:
     def __init__(self, stream: Stream, peer: Peer, terms: OutputTerms) -> None:
         self.stream, self.peer, self.terms = stream, peer, terms
         self.is_on = True
+        self.waits = False
+        """For the first key frame of its stream; then it takes over from the output it replaces."""
+        self.replaces: Output | None = None
         self.sequence_offset = 0
         self.timestamp_offset = 0
         self.packets = 0
@@ -153,7 +242,7 @@ class Output:
         ids = terms.extensions
         self._mid = self._element(ids.get(codecs.MID, 0), terms.mid.encode()) if terms.mid else b""
         self._abs_send_time = ids.get(codecs.ABS_SEND_TIME, 0)
-        self._wide = ids.get(codecs.TRANSPORT_CC, 0)
+        self.wide_id = ids.get(codecs.TRANSPORT_CC, 0)
         own = {codecs.EXTENSIONS[uri]: ids[uri] for uri in codecs.PASSED_ON if uri in ids}
         self._passed = {number: own[passed] for number, passed in stream.passed.items() if passed in own}
 
@@ -172,6 +261,16 @@ class Output:
         if old.packets:
             self._follows = (old.last_sequence, old.last_timestamp, old._sent_at)
 
+    def take_over(self, *, is_keyframe: bool) -> bool:
+        """Return whether this packet goes out: the first key frame starts a waiting output and ends the one before."""
+        if not is_keyframe:
+            return False
+        old, self.replaces, self.waits = self.replaces, None, False
+        if old is not None:
+            old.is_on = False
+            self.follow(old)
+        return True
+
     def begin(self, header: rtp.Header, now: float) -> None:
         """Before the first packet after `follow`: set the offsets so that numbers and time go on."""
         if self._follows is None:
@@ -188,9 +287,8 @@ class Output:
         if self._abs_send_time:
             stamp = int(now * ABS_SEND_TIME_UNIT) & 0xFFFFFF
             body += self._element(self._abs_send_time, stamp.to_bytes(3, "big"))
-        if self._wide:
-            body += self._element(self._wide, self.peer.wide_sequence.to_bytes(2, "big"))
-            self.peer.wide_sequence = (self.peer.wide_sequence + 1) & 0xFFFF
+        if self.wide_id:
+            body += self._element(self.wide_id, self.peer.wide_sequence.to_bytes(2, "big"))
         if self._passed:
             for number, start, size in rtp.extensions(packet, header):
                 if number in self._passed and size <= 16:

@@ -82,7 +82,6 @@ class Registry:
         link.close()
         for ufrag in [ufrag for ufrag, other in self.ufrags.items() if other is link]:
             del self.ufrags[ufrag]
-        self.reporter.forget(link)
 
     def drop_link(self, room: Room, link_id: str) -> None:
         """End a link of a room; the others' down links are offered without its tracks."""

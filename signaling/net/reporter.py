@@ -1,9 +1,8 @@
 """RTCP both ways: what subscribers and publishers report, and what the relay reports to them."""
 
 import time
-from dataclasses import dataclass
 
-from signaling.media import feedback, rtcp, rtp
+from signaling.media import rtcp
 from signaling.media.rtcp import ReportBlock
 from signaling.net.link import Link
 from signaling.net.plane import Plane
@@ -14,16 +13,8 @@ NTP_EPOCH_S = 2208988800
 REPORT_S = 1.0  # RFC 4585 allows it at these rates; browsers do the same
 # Without transport-wide feedback a publisher is told a ceiling (media.md §1: REMB needs an answer with goog-remb).
 REMB_BPS = 3_000_000
-MAX_LOST_AT_ONCE = 1000  # a larger jump of transport-wide numbers is a new start, not loss
+FEEDBACK_S = 0.075  # libwebrtc reports every 50 to 250 ms
 FIR_FORMAT = "ccm fir"
-
-
-@dataclass(slots=True)
-class WideFeedback:
-    """The running numbers of one publisher's transport-wide feedback."""
-
-    expected: int | None = None
-    number: int = 0
 
 
 class Reporter:
@@ -31,11 +22,9 @@ class Reporter:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._wide: dict[Link, WideFeedback] = {}
+        self._open: dict[int, Publication] = {}
+        """Publications with a NACK or a key frame request under way."""
         self.counters: dict[str, int] = {}
-
-    def forget(self, link: Link) -> None:
-        self._wide.pop(link, None)
 
     def _count(self, what: str, amount: int = 1) -> None:
         self.counters[what] = self.counters.get(what, 0) + amount
@@ -60,6 +49,8 @@ class Reporter:
                     self._retransmit(link, ssrc, sequences, now)
                 case rtcp.KeyframeRequest(ssrc):
                     self._request_keyframe(room, link, ssrc, now)
+                case rtcp.TransportFeedback(_, body):
+                    self._plane.note_feedback(link.peer, body, now)
                 case _:
                     pass
 
@@ -92,6 +83,7 @@ class Reporter:
         """A subscriber needs a key frame of this publication: ask for it, throttled."""
         if publication is None or publication.stream is None or publication.received.kind != "video":
             return
+        self._open[id(publication)] = publication
         if publication.throttle.wanted(now):
             self._ask_keyframe(publication)
 
@@ -107,31 +99,34 @@ class Reporter:
         self._plane.send_rtcp(link.peer, rtcp.receiver_report(link.ssrc, ()) + packet)
         self._count("keyframe_requests")
 
-    def repair(self, up: UpLink, now: float) -> None:
-        """Send what is due every 25 ms: NACKs, transport-wide feedback, repeated key frame requests."""
-        if not up.link.is_secure:
+    def note_gap(self, room: Room, stream: Stream, now: float) -> None:
+        """A stream skipped numbers: ask for them once they had time to come late."""
+        publication = publication_of(room, stream)
+        if publication is None or "nack" not in publication.received.format.feedback:
             return
-        for publication in up.publications.values():
+        if publication.nacks.missed(stream.take_skipped(), now):
+            self._open[id(publication)] = publication
+        else:
+            self.want_keyframe(publication, now)
+
+    def repair(self, now: float) -> None:
+        """Send what is due every 25 ms: NACKs and repeated key frame requests, where some are open."""
+        for key, publication in list(self._open.items()):
             if publication.stream is None:
+                del self._open[key]
                 continue
             self._ask_again(publication, publication.stream, now)
             if not publication.stream.awaits_keyframe:
                 publication.throttle.arrived()
             elif publication.throttle.handle_timer(now):
                 self._ask_keyframe(publication)
-        self._send_wide_feedback(up.link)
+            if not len(publication.nacks) and publication.throttle.open_since is None:
+                del self._open[key]
 
     def _ask_again(self, publication: Publication, stream: Stream, now: float) -> None:
-        if "nack" not in publication.received.format.feedback:
-            return
         nacks = publication.nacks
-        skipped = stream.take_skipped()
-        if skipped and not nacks.missed(skipped, now):
-            self.want_keyframe(publication, now)
-        if not len(nacks):
-            return
         for number in nacks.numbers():
-            if stream.history_get(number & 0xFFFF) is not None:
+            if stream.has(number & 0xFFFF):
                 nacks.arrived(number)
         asked = nacks.take(now, 0.1)
         if asked:
@@ -140,25 +135,13 @@ class Reporter:
             self._plane.send_rtcp(link.peer, report + rtcp.nack(link.ssrc, stream.terms.ssrc, asked))
             self._count("nack_sent", len(asked))
 
-    def _send_wide_feedback(self, link: Link) -> None:
-        peer = link.peer
-        if not peer.arrivals:
+    def send_wide_feedback(self, up: UpLink) -> None:
+        """Report a publisher's numbered packets, every FEEDBACK_S."""
+        peer = up.link.peer
+        if not peer.wide_id:
             return
-        arrivals, peer.arrivals = peer.arrivals, []
-        state = self._wide.setdefault(link, WideFeedback())
-        near = state.expected if state.expected is not None else arrivals[0][0]
-        times: dict[int, float] = {}
-        for sequence, at in arrivals:
-            times.setdefault(rtp.extend(sequence, near), at)
-        found = sorted(times.items())
-        first, last = found[0][0], found[-1][0]
-        begins_before = state.expected is not None and first - MAX_LOST_AT_ONCE < state.expected < first
-        base = state.expected if begins_before and state.expected is not None else first
-        body = feedback.write(found, state.number, base)
-        state.expected, state.number = max(near, last + 1), state.number + 1
-        media = next((s.ssrc for s in (st.terms for st in peer.streams.values()) if s.kind == "video"), 0)
-        media = media or next(iter(peer.streams), 0)
-        self._plane.send_rtcp(peer, rtcp.transport_feedback(link.ssrc, media, body))
+        media = next((s.terms.ssrc for s in peer.streams.values() if s.terms.kind == "video"), 0)
+        self._plane.send_feedback(peer, media or next(iter(peer.streams), 0))
 
     def report_up(self, up: UpLink, now: float) -> None:
         """Send the receiver report of a publisher, with REMB where transport-wide feedback was not agreed."""

@@ -138,11 +138,11 @@ class Room:
         number = received.format.payload_type
         terms = StreamTerms(ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions)
         old = publication.stream
-        publication.stream = self._plane.add_stream(publication.link.peer, terms)
+        publication.stream = self._plane.table.add_stream(publication.link.peer, terms)
         publication.stream.is_muted = publication.key in self.muted
         publication.nacks, publication.prior = NackList(), (0, 0)
         if old is not None:
-            self._plane.remove(old)
+            self._plane.table.remove(old)
         self.wire(publication)
         return publication.stream
 
@@ -154,7 +154,7 @@ class Room:
         terms = StreamTerms(
             ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions, publication.stream
         )
-        return self._plane.add_stream(publication.link.peer, terms)
+        return self._plane.table.add_stream(publication.link.peer, terms)
 
     def learn_stream(self, up: UpLink, packet: bytes) -> Stream | None:
         """
@@ -195,10 +195,10 @@ class Room:
         for down in self.downs.values():
             subscription = down.subscriptions.pop(publication.key, None)
             if subscription is not None and subscription.output is not None:
-                self._plane.remove(subscription.output)
+                self._plane.table.remove(subscription.output)
         peer = publication.link.peer
         for stream in [s for s in peer.streams.values() if publication.stream in (s, s.repaired)]:
-            self._plane.remove(stream)
+            self._plane.table.remove(stream)
         publication.stream = None
 
     # Subscribing
@@ -228,7 +228,7 @@ class Room:
             if agreed.get(key) != old.sent:
                 del down.subscriptions[key]
                 if old.output is not None:
-                    self._plane.remove(old.output)
+                    self._plane.table.remove(old.output)
         for key, one in agreed.items():
             down.subscriptions.setdefault(key, Subscription(one))
         for publication in self.publications():
@@ -271,10 +271,10 @@ class Room:
         if not sent.has_transport_cc:
             ids.pop(codecs.TRANSPORT_CC, None)
         terms = OutputTerms(sent.outgoing.ssrc, chosen.payload_type, rtx, chosen.rtx or 0, sent.mid, ids)
-        output = self._plane.add_output(stream, down.link.peer, terms)
+        output = self._plane.table.add_output(stream, down.link.peer, terms)
         if old is not None:
             output.follow(old)
-            self._plane.remove(old)
+            self._plane.table.remove(old)
             down.link.peer.outputs[terms.ssrc] = output
         return output
 

@@ -1,5 +1,6 @@
 """SRTP in place through libsrtp's C interface: pylibsrtp's own calls copy every packet twice and make garbage."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pylibsrtp
@@ -43,3 +44,12 @@ class InPlace:
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Return an encrypted compound; RTCP is rare enough for a copy."""
         return bytes(self._session.protect_rtcp(packet))
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the packet plane needs of a finished handshake."""
+
+    rx: InPlace
+    tx: InPlace
+    tag_bytes: int

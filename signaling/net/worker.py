@@ -15,6 +15,7 @@ from signaling.net import dtls, port
 from signaling.net.clockwork import REPAIR_INTERVAL_S, Clockwork
 from signaling.net.control_server import ControlServer
 from signaling.net.link import Surroundings
+from signaling.net.native_plane import NativePlane
 from signaling.net.plane import Plane
 from signaling.net.pump import Pump
 from signaling.net.registry import Registry
@@ -58,6 +59,17 @@ def _addresses(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"IP addresses with commas: {error}") from None
 
 
+def open_plane(sock: socket.socket, choice: str) -> Plane | NativePlane:
+    """Return the packet loop: in C where it is built (`auto`), else in Python; OSError when `native` is not there."""
+    if choice != "python":
+        try:
+            return NativePlane(sock)
+        except OSError:
+            if choice == "native":
+                raise
+    return Plane(sock)
+
+
 async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -66,7 +78,7 @@ async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
     bound = sock.getsockname()[1]
     async with asyncio.TaskGroup() as tasks:
         addresses = tuple((address, bound) for address in options.public_address)
-        around = Surroundings(Plane(sock), dtls.make_certificate(), addresses, tasks)
+        around = Surroundings(open_plane(sock, options.plane), dtls.make_certificate(), addresses, tasks)
         registry = Registry(around)
         clockwork = Clockwork(registry)
         server = ControlServer(registry, options.index)
