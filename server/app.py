@@ -18,6 +18,7 @@ from records.triage.intake import Intake
 from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
+from server.housekeeping import Housekeeping
 from server.http import health, middleware, pages
 from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
@@ -42,7 +43,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app[SETTINGS] = settings
     app[CLOCK] = clock or Clock()
     app[pages.FILES] = pages.Files(STATIC)
-    app.cleanup_ctx.extend([_database, _triage, _rooms, smart_context])  # what follows stands on these
+    app.cleanup_ctx.extend([_database, _triage, _rooms, _housekeeping, smart_context])  # what follows stands on these
     middleware.install(app)
     health.install(app)
     for name in ROUTE_MODULES:
@@ -85,6 +86,14 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(rooms.run(started), name="rooms")
     task.add_done_callback(_ends_web(app))
     await started.wait()
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(Housekeeping(app[DATABASE], app[SETTINGS].data_dir).run(), name="housekeeping")
+    task.add_done_callback(_ends_web(app))
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -161,9 +161,10 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m server", description="Teleconsult: remote consultations.")
     choices = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
-        one = choices.add_parser(
-            command.name, description=command.meaning, **({} if command.is_internal else {"help": command.meaning})
-        )
+        if command.is_internal:  # started by our own processes: not in the list
+            one = choices.add_parser(command.name, description=command.meaning)
+        else:
+            one = choices.add_parser(command.name, description=command.meaning, help=command.meaning)
         command.options(one)
     return whole
 

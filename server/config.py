@@ -136,7 +136,7 @@ def _level(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    return Path(text).absolute()  # a shell has expanded ~ already
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -68,10 +68,10 @@ def _take(lock: int, path: Path) -> None:
 
 
 def own_by(folder: DataFolder, account: Account, key_file: Path) -> None:
-    """Give the key folder, which lies in the data folder by default, to the account that web runs under."""
-    keys = folder.path / "keys"
-    if os.geteuid() != 0 or key_file.parent != keys:
+    """Give what web writes itself, the key and the audit checkpoints, to the account that it runs under."""
+    if os.geteuid() != 0:
         return
-    keys.mkdir(mode=0o700, exist_ok=True)
-    for path in [keys, *keys.iterdir()]:
-        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    for kept in [folder.path / "audit", *([key_file.parent] if key_file.parent.parent == folder.path else [])]:
+        kept.mkdir(mode=0o700, exist_ok=True)
+        for path in [kept, *kept.iterdir()]:
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 FIELDS = frozenset(
     # ids that mean nothing outside
-    {"request_id", "visit", "room", "seat", "link", "track", "relay", "pid", "client", "account", "job"}
+    {"request_id", "visit", "room", "seat", "link", "track", "relay", "pid", "client", "account", "job", "visit_id"}
     # what happened
     | {
         "method",
@@ -32,7 +32,19 @@ FIELDS = frozenset(
         "reason",
         "source",
     }
-    | {"event_kind", "rule", "level", "direction", "layer", "path", "close_code", "revision", "setting", "program"}
+    | {
+        "event_kind",
+        "rule",
+        "level",
+        "direction",
+        "layer",
+        "path",
+        "close_code",
+        "revision",
+        "setting",
+        "program",
+        "task",
+    }
     # how much, how long
     | {
         "took_ms",

@@ -104,7 +104,7 @@ class EmbeddedPostgres:
 
     def url(self, role: str = LOGIN_ROLE, database: str = DATABASE) -> str:
         """Return the address for asyncpg and libpq; peer authentication, so there is no password."""
-        return f"postgresql://{role}@/{database}?host={self.sockets}"
+        return url_at(self.sockets, role, database)
 
     def prepare(self) -> None:
         """
@@ -262,6 +262,11 @@ class EmbeddedPostgres:
         said = self._log.read_bytes()[self._log_start :].decode(errors="replace").strip().splitlines()
         fatal = [line for line in said if "FATAL" in line]
         return (fatal or said or ["no message"])[-1]
+
+
+def url_at(sockets: Path, role: str = LOGIN_ROLE, database: str = DATABASE) -> str:
+    """Return the address of the cluster that listens in a folder."""
+    return f"postgresql://{role}@/{database}?host={sockets}"
 
 
 def _cluster_folder(place: Place) -> Path:

@@ -44,7 +44,7 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/"): OPEN,
     ("GET", "/visit"): OPEN,
     ("GET", "/console"): OPEN,
-    ("GET", "/static/{path:.+}"): OPEN,
+    ("GET", "/static/{path}"): OPEN,
     ("GET", "/favicon.ico"): OPEN,
     ("GET", "/openapi.json"): OPEN,
     ("GET", "/api/config"): OPEN,

@@ -38,6 +38,9 @@ DOCTORS = (
     DemoDoctor("okafor@demo.example", "Dr Ada Okafor", "110000000000002"),
 )
 
+ROOM_DOCTOR = DemoDoctor("rooms@demo.example", "Demo Rooms", "110000000000009")
+"""Holds the open consultations for devices, so that the doctors' own lists stay short."""
+
 PATIENTS = (
     DemoPatient(
         NewPatient("Thomas Berger", "1969-04-02", "male", "+49 1511 0000001", lang="en",

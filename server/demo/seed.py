@@ -21,13 +21,13 @@ from records.store.database import DEFAULT_TENANT, Database
 from records.store.key_file import load_keyring
 from records.store.patients import NewPatient
 from records.store.visits import NewVisit, Place
-from server import intake, visits, waiting
+from server import intake, logs, visits, waiting
 from server.app import embedded_triage
 from server.auth.passwords import Passwords
 from server.auth.principals import LinkHolder, LinkRole
 from server.clock import Clock
 from server.config import Settings
-from server.demo.people import DOCTORS, INVITED, PATIENTS, DemoPatient, in_room
+from server.demo.people import DOCTORS, INVITED, PATIENTS, ROOM_DOCTOR, DemoDoctor, DemoPatient, in_room
 from server.rooms import Rooms
 from signaling.states import Trigger, VisitState
 
@@ -54,6 +54,7 @@ class Clinic:
 
     services: visits.Services
     settings: Settings
+    passwords: Passwords
 
     @property
     def database(self) -> Database:
@@ -71,6 +72,7 @@ class Clinic:
 
 def seed(settings: Settings, *, rooms: int, to: str) -> int:
     """Fill the database with the demo clinic and write its secrets to a 0600 file, atomically."""
+    logs.set_up(settings.log_level)
     written = asyncio.run(_seed(settings, rooms))
     write_private(Path(to), written)
     return 0
@@ -87,7 +89,8 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
 
 async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
     async with _open(settings) as clinic:
-        doctors, first_doctor = await _doctors(clinic)
+        doctors = [await _login(clinic, doctor) for doctor in DOCTORS]
+        await _login(clinic, ROOM_DOCTOR)
         clients = await _clients(clinic)
         for person in PATIENTS:
             await _queue_up(clinic, person)
@@ -97,7 +100,7 @@ async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
             "patient_links": [invited],
             "doctors": doctors,
             "fhir": {"base_url": f"{base}/fhir", "token_url": f"{base}/auth/token", "clients": clients},
-            "rooms": [await _room(clinic, number, first_doctor) for number in range(1, rooms + 1)],
+            "rooms": [await _room(clinic, number) for number in range(1, rooms + 1)],
         }
 
 
@@ -108,26 +111,24 @@ async def _open(settings: Settings) -> AsyncIterator[Clinic]:
     database = await Database.open(settings.database_url, load_keyring(settings.key_file), clock=clock)
     triage = embedded_triage()
     rooms = cast(Rooms, QuietRooms())  # the two calls that visits and intake make
+    passwords = Passwords()
     try:
-        yield Clinic(visits.Services(database, rooms, clock, settings, triage), settings)
+        yield Clinic(visits.Services(database, rooms, clock, settings, triage), settings, passwords)
     finally:
+        passwords.close()
         triage.close()
         await database.close()
 
 
-async def _doctors(clinic: Clinic) -> tuple[list[dict[str, str]], UUID]:
-    passwords = Passwords()
-    written, ids = [], []
-    for doctor in DOCTORS:
-        password = secrets.token_urlsafe(12)
-        account = NewAccount(
-            doctor.email, doctor.display, doctor.registration_number, "doctor", passwords.hash(password)
-        )
-        async with clinic.database.unit(clinic.desk()) as unit:
-            ids.append(await unit.accounts.create(account))
-        written.append({"email": doctor.email, "password": password})
-    passwords.close()
-    return written, ids[0]
+async def _login(clinic: Clinic, doctor: DemoDoctor) -> dict[str, str]:
+    """Return a new login with a random password; an earlier demo of the same database may have made the account."""
+    password = secrets.token_urlsafe(12)
+    account = NewAccount(
+        doctor.email, doctor.display, doctor.registration_number, "doctor", clinic.passwords.hash(password)
+    )
+    async with clinic.database.unit(clinic.desk()) as unit:
+        await unit.accounts.create(account)
+    return {"email": doctor.email, "password": password}
 
 
 async def _clients(clinic: Clinic) -> list[dict[str, Any]]:
@@ -177,24 +178,27 @@ async def _queue_up(clinic: Clinic, person: DemoPatient) -> None:
         await waiting.enter(clinic.services, call)
 
 
-async def _room(clinic: Clinic, number: int, practitioner_id: UUID) -> dict[str, Any]:
+async def _room(clinic: Clinic, number: int) -> dict[str, Any]:
     """Return an open consultation with a token that publishes and one that subscribes."""
     visit_id = await _book(clinic, in_room(number))
-    await _open_consultation(clinic, visit_id, practitioner_id)
+    await _open_consultation(clinic, visit_id)
     async with clinic.database.unit(clinic.desk()) as unit:
         tokens = {kind: await unit.links.device_token(visit_id, kind) for kind in ("whip", "whep")}
     base = clinic.settings.public_url
     return {kind: {"url": f"{base}/{kind}/{visit_id}", "token": token} for kind, token in tokens.items()}
 
 
-async def _open_consultation(clinic: Clinic, visit_id: UUID, practitioner_id: UUID) -> None:
+async def _open_consultation(clinic: Clinic, visit_id: UUID) -> None:
     now = clinic.services.clock.now()
-    doctor = Actor(DEFAULT_TENANT, ActorKind.PRACTITIONER, str(practitioner_id), Purpose.TREAT, REQUEST)
+    async with clinic.database.unit(clinic.desk()) as unit:
+        account = await unit.accounts.by_email(ROOM_DOCTOR.email)
+    assert account is not None, "made above"
+    doctor = Actor(DEFAULT_TENANT, ActorKind.PRACTITIONER, str(account.id), Purpose.TREAT, REQUEST)
     for trigger in (Trigger.CHECK_IN, Trigger.BEGIN_INTAKE, Trigger.TRIAGE, Trigger.WAIT):
         async with clinic.database.unit(clinic.desk()) as unit:
             await visits.move(unit, await unit.visits.get(visit_id), trigger, now, cause="demo")
     async with clinic.database.unit(doctor) as unit:
-        await unit.visits.claim(visit_id, practitioner_id, LINK_LIFE.total_seconds())
+        await unit.visits.claim(visit_id, account.id, LINK_LIFE.total_seconds())
     async with clinic.database.unit(clinic.desk()) as unit:
         visit = await visits.move(unit, await unit.visits.get(visit_id), Trigger.BOTH_PRESENT, now, cause="demo")
         assert visit.state == VisitState.IN_CONSULT.value, "the transition table's own path"

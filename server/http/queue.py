@@ -32,7 +32,7 @@ async def queue(request: web.Request) -> web.StreamResponse:
     return web.json_response(await document(services(request.app), who, request[REQUEST_ID], request.app[NAMES]))
 
 
-@routes.get("/api/queue/stream")
+@routes.get("/api/queue/stream", allow_head=False)
 async def stream(request: web.Request) -> web.StreamResponse:
     """The same as server-sent events: at once, then on change. Only the newest state is ever sent: nothing queues up."""
     who = staff(request)

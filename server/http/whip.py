@@ -25,7 +25,6 @@ routes = web.RouteTableDef()
 SDP_TYPE = "application/sdp"
 FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 LINK = re.compile(r"l_[0-9a-f]{12}")
-MID = re.compile(r"^a=mid:(\S{1,64})\r?$", re.MULTILINE)
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S{4,256})\r?$", re.MULTILINE)
 _PASSWORD = re.compile(r"^a=ice-pwd:(\S{22,256})\r?$", re.MULTILINE)
 _FRAGMENT_LINE = re.compile(r"^a=(?:ice-ufrag|ice-pwd|candidate|end-of-candidates).*$", re.MULTILINE)
@@ -171,7 +170,7 @@ async def _begin(request: web.Request, kind: Kind) -> web.Response:
         raise SdpNotAcceptable
     offer = await _body(request)
     link = f"l_{secrets.token_hex(6)}"
-    answer = await _negotiate(request, visit_id, _offer_of(kind, link, offer))
+    answer = await _negotiate(request, visit_id, i.DeviceOffer(kind, link, offer))
     headers = {
         "Content-Type": SDP_TYPE,
         "Location": f"/{kind}/{visit_id}/{link}",
@@ -188,7 +187,7 @@ async def _restart(request: web.Request, visit_id: UUID, old: i.DeviceOffer, fra
         raise DeviceProblem(400, "bad-sdp", "An ICE restart has a=ice-ufrag and a=ice-pwd.")
     offer = _UFRAG.sub(lambda _: f"a=ice-ufrag:{ufrag[1]}\r", old.sdp)
     offer = _PASSWORD.sub(lambda _: f"a=ice-pwd:{password[1]}\r", offer)
-    answer = await _negotiate(request, visit_id, _offer_of(old.kind, old.link, offer))
+    answer = await _negotiate(request, visit_id, i.DeviceOffer(old.kind, old.link, offer))
     lines = dict.fromkeys(line.rstrip("\r") for line in _FRAGMENT_LINE.findall(answer))
     session = request.app[ROOMS].devices.remember(old.link, offer)
     text = "".join(f"{line}\r\n" for line in lines)
@@ -204,10 +203,6 @@ async def _negotiate(request: web.Request, visit_id: UUID, offer: i.DeviceOffer)
     if isinstance(answer, e.DeviceRefused):
         raise _problem(answer)
     return answer.sdp
-
-
-def _offer_of(kind: Kind, link: str, sdp: str) -> i.DeviceOffer:
-    return i.DeviceOffer(kind, link, sdp, tuple(MID.findall(sdp))[:64])
 
 
 _STATUS = {

@@ -1,0 +1,52 @@
+"""What must happen now and then in every web process: audit checkpoints outside the database, and sweeping."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from records.actors import Actor, ActorKind, Purpose
+from records.errors import KeyServiceUnavailable, StoreUnavailable
+from records.store import audit_log
+from records.store.database import DEFAULT_TENANT, Database
+
+log = logging.getLogger("teleconsult.housekeeping")
+
+# Expired tickets, sessions and assertions cost a row each; nothing waits for their removal.
+SWEEP_EVERY_S = 600.0
+
+
+class Housekeeping:
+    """Runs the chores of one process until cancelled; a database that is away postpones them."""
+
+    def __init__(self, database: Database, data_dir: Path) -> None:
+        self._database = database
+        self._data_dir = data_dir
+
+    async def run(self) -> None:
+        """Do every chore at its own pace."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_every(audit_log.CHECKPOINT_EVERY_S, self.checkpoint))
+            tasks.create_task(_every(SWEEP_EVERY_S, self.sweep))
+
+    async def checkpoint(self) -> None:
+        """Sign the audit chain's head into the data folder."""
+        await audit_log.write_checkpoint(self._database, DEFAULT_TENANT, self._data_dir)
+
+    async def sweep(self) -> None:
+        """Delete what has expired."""
+        actor = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "housekeeping", Purpose.OPERAT, "sweep")
+        async with self._database.unit(actor) as unit:
+            for repository in (unit.tickets, unit.sessions, unit.clients, unit.events):
+                await repository.sweep()
+
+
+async def _every(period_s: float, act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await act()
+        except (StoreUnavailable, KeyServiceUnavailable, OSError) as error:
+            log.warning("housekeeping.postponed", extra={"error": type(error).__name__})
+        await asyncio.sleep(period_s)
