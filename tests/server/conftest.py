@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from records.store.database import Database
 from records.store.key_file import create_key_file, load_keyring
+from server.auth import passwords
 from server.config import read_settings
 from server.http import middleware, pages
 from server.keys import CLOCK, DATABASE, ROOMS, SETTINGS, TRIAGE
@@ -49,8 +50,11 @@ async def database(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Dat
 
 
 @pytest.fixture
-async def clinic(database: tuple[Database, MovableClock], tmp_path: Path) -> AsyncIterator[Clinic]:
-    """A running clinic."""
+async def clinic(
+    database: tuple[Database, MovableClock], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Clinic]:
+    """A running clinic, whose passwords cost less than in the product (tests/server/test_login.py asks for that)."""
+    monkeypatch.setattr(passwords, "MEMORY_KIB", 64)
     opened, clock = database
     app = edge_app(opened, tmp_path, clock)
     server = TestServer(app)
