@@ -6,7 +6,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from records.store import migrate, resource_tables  # noqa: F401  # resource_tables adds its tables to the metadata
+from records.store import admission_tables, migrate, resource_tables  # noqa: F401  # they add to the metadata
 from records.store.tables import metadata
 
 

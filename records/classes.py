@@ -38,6 +38,7 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "consent": _columns(open="tenant_id visit_id number scope given text_version at actor_kind actor_id"),
     "erasure": _columns(open="tenant_id id patient_id erased_at basis receipt"),
     "event": _columns(open="tenant_id id transaction_id topic body at"),
+    "idempotency": _columns(keyed="body", open="tenant_id actor_id key made_id at"),
     "index_key": _columns(keyed="wrapped", open="tenant_id version kek_id created_at complete_at"),
     "intake": _columns(sealed="content", open="tenant_id visit_id version final updated_at"),
     "job": _columns(
@@ -70,6 +71,7 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "signing_key": _columns(keyed="wrapped", open="tenant_id version kek_id created_at"),
     "tenant": _columns(open="id name suite created_at"),
     "tenant_key": _columns(keyed="wrapped", open="tenant_id version kek_id created_at"),
+    "throttle": _columns(keyed="key", open="tenant_id count until"),
     "ticket": _columns(
         sealed="display",
         keyed="token_hash",

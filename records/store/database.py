@@ -144,8 +144,10 @@ class Database:
             raise translated from error
 
     async def _check_schema(self) -> None:
+        found = None
         async with self.engine.connect() as connection:
-            found = (await connection.execute(text("select version_num from alembic_version"))).scalar()
+            if (await connection.execute(text("select to_regclass('alembic_version')"))).scalar() is not None:
+                found = (await connection.execute(text("select version_num from alembic_version"))).scalar()
         if found != migrate.head():
             raise SchemaOutdated(f"the database is at revision {found}, this program needs {migrate.head()}")
 
@@ -176,7 +178,8 @@ def _engine(url: str) -> AsyncEngine:
 
 def _refuse_open_transaction(connection: Any, record: ConnectionPoolEntry) -> None:
     """A connection that comes back inside a transaction still carries a tenant: never hand it to the next unit."""
-    if connection is not None and connection.driver_connection.is_in_transaction():
+    raw = None if connection is None else connection.driver_connection
+    if raw is not None and not raw.is_closed() and raw.is_in_transaction():
         record.invalidate()
 
 

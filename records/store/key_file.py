@@ -29,8 +29,12 @@ def load_key_file(path: Path) -> KeyFile:
         ) from None
     except OSError as error:
         raise KeyFileInvalid(f"the key file {path} cannot be read: {error.strerror}") from None
+    try:
+        _check_mode(path, os.fstat(descriptor))
+    except KeyFileInvalid:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, encoding="utf-8") as file:
-        _check_mode(path, os.fstat(file.fileno()))
         try:
             return KeyFile.from_text(file.read(MAX_BYTES))
         except UnicodeDecodeError:

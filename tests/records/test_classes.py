@@ -1,6 +1,7 @@
 """records/README.md "Data classes": every column has one, and keeps to it."""
 
-import records.store.resource_tables  # noqa: F401  # adds its tables to the metadata
+import records.store.admission_tables
+import records.store.resource_tables  # noqa: F401  # these add their tables to the metadata
 from records.classes import COLUMNS, DataClass, columns_of
 from records.store.tables import metadata
 

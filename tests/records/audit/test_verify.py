@@ -119,7 +119,8 @@ class TestTamperings:
     def test_clock_set_back(self, seed: int) -> None:
         entries, place = sound(), random.Random(seed).randrange(1, LENGTH)
         back = 2_000_000 + place * 1_000
-        entries[place:] = [replace(entry, recorded_us=entry.recorded_us - back - 1_000_000) for entry in entries[place:]]
+        later = [replace(each, recorded_us=each.recorded_us - back - 1_000_000) for each in entries[place:]]
+        entries[place:] = later
         assert verify(rehashed(entries, place)).finding == Finding(Tampering.CLOCK_SET_BACK, place + 1)
 
 

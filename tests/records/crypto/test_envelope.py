@@ -1,4 +1,4 @@
-"""records/README.md "Record format": a sealed value opens with its key, in its place, unchanged - and in no other way."""
+"""records/README.md "Record format": a sealed value opens with its key, in its place, unchanged, and no other way."""
 
 import itertools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""records/README.md "Keys": the cache is bounded in number, age and uses; a patient's key opens as that patient's only."""
+"""records/README.md "Keys": the cache is bounded; a patient's key opens as that patient's only."""
 
 from uuid import UUID
 

@@ -1,0 +1,54 @@
+"""The migrations make exactly the tables that the code knows, once, whoever runs them."""
+
+import asyncio
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import records.store.admission_tables
+import records.store.resource_tables  # noqa: F401  # these add their tables to the metadata
+from records.store.address import asyncpg_url
+from records.store.migrate import current, head, upgrade
+from records.store.tables import metadata
+
+
+class TestMigrations:
+    """An empty database comes to the head; tables equal the metadata."""
+
+    async def test_tables_equal_the_metadata(self, database_url: str) -> None:
+        def differences(connection: Connection) -> list[object]:
+            options = {"compare_type": True, "compare_server_default": False}
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+        engine = create_async_engine(asyncpg_url(database_url))
+        async with engine.connect() as connection:
+            found = await connection.run_sync(differences)
+        await engine.dispose()
+        assert found == []
+
+    async def test_four_nodes_that_start_together_take_turns(self, empty_database_url: str) -> None:
+        await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)))
+        assert await current(empty_database_url) == head()
+
+    async def test_empty_database_has_no_revision(self, empty_database_url: str) -> None:
+        assert await current(empty_database_url) is None
+
+    async def test_down_and_up_again(self, empty_database_url: str) -> None:
+        """Every migration can be taken back: a failed upgrade is undone by hand with alembic downgrade."""
+        from alembic import command
+        from alembic.config import Config
+
+        from records.store.migrate import MIGRATIONS, locked
+
+        def down(connection: Connection) -> None:
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.downgrade(config, "base")
+
+        await upgrade(empty_database_url)
+        await locked(empty_database_url, down)
+        await upgrade(empty_database_url)
+        assert await current(empty_database_url) == head()
