@@ -115,7 +115,10 @@ def _hello(body: Body) -> m.Hello:
 def _publish(body: Body) -> m.Publish:
     named = body.object("sources", MAX_SOURCES)
     sources = Body(named, body._reply_to, "body.sources")
-    return m.Publish(body.count("generation", 1), body.sdp(), {mid: sources.source(mid) for mid in named})
+    taken = {mid: sources.source(mid) for mid in named}
+    if len(set(taken.values())) < len(taken):
+        body.refuse("sources", "each source once")
+    return m.Publish(body.count("generation", 1), body.sdp(), taken)
 
 
 def _chat(body: Body) -> m.ChatText:

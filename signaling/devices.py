@@ -1,6 +1,7 @@
 """Seats of devices: WHIP publishers (RFC 9725), each its own seat, and WHEP receivers, which share one."""
 
 import hashlib
+import re
 
 from signaling import effects as e
 from signaling.errors import NotAdmitted, RelayRefused
@@ -25,8 +26,7 @@ class Devices:
         if offer.kind == "whep":
             return [e.RelaySubscribeOffer(seat.id, link.id, offer.sdp)]
         link.generation += 1
-        sources = dict.fromkeys(offer.mids, "device")
-        return [e.RelayPublish(seat.id, link.id, link.generation, offer.sdp, sources)]
+        return [e.RelayPublish(seat.id, link.id, link.generation, offer.sdp, sources_of(offer.sdp))]
 
     def owns(self, link: str) -> bool:
         """Tell whether the link is a device's."""
@@ -66,6 +66,27 @@ class Devices:
             display = "receiver" if offer.kind == "whep" else "device"
             self._seats.add_device(Seat(name, Role.DEVICE, display, presence=Presence.PRESENT))
         return self._seats[name]
+
+
+# A seat has each source once. A camera with sound is the usual device; the rest is for a scope beside it.
+_NAMES = {"audio": ("microphone", "device"), "video": ("device", "second_camera", "camera", "screen")}
+_MEDIA = re.compile(r"^m=(audio|video) |^a=mid:(\S{1,64})", re.MULTILINE)
+
+
+def sources_of(sdp: str) -> dict[str, str]:
+    """Return mid -> source for a device's offer, each source once; media lines beyond the names are left out."""
+    free = {kind: list(names) for kind, names in _NAMES.items()}
+    found: dict[str, str] = {}
+    kind: str | None = None
+    for media, mid in _MEDIA.findall(sdp):
+        if media:
+            kind = media
+        elif kind is not None:
+            name = next((name for name in free[kind] if name not in found.values()), None)
+            if name is not None:
+                found[mid] = name
+            kind = None
+    return found
 
 
 def device_seat(visit: str, name: str) -> str:

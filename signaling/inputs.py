@@ -181,7 +181,6 @@ class DeviceOffer:
     link: str
     """Drawn by the shell; the same again is an ICE restart or renegotiation."""
     sdp: str = field(repr=False)
-    mids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

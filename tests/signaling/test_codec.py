@@ -114,6 +114,7 @@ class TestParse:
             (frame("publish", {"generation": 1, "sdp": "v" * 32_769, "sources": {}}), "body.sdp"),
             (frame("publish", {"generation": 1, "sdp": "v", "sources": {"0": "gun"}}), "body.sources.0"),
             (frame("publish", {"generation": 1, "sdp": "v", "sources": NINE_SOURCES}), "body.sources"),
+            (frame("publish", {"generation": 1, "sdp": "v", "sources": {"0": "camera", "1": "camera"}}), "each source once"),
             (frame("answer", {"generation": 1}), "body.sdp"),
             (frame("mute", {"source": "camera"}), "body.muted"),
             (frame("chat", {"text": "a"}), "body.key"),
