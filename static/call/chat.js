@@ -17,11 +17,11 @@ export class Chat {
   #session;
   element;
 
-  /** @param {() => import('./session.js').CallSession|null} session */
-  constructor(session) {
+  /** @param {() => import('./session.js').CallSession|null} session @param {'h2'|'h4'} [heading] by what stands above it */
+  constructor(session, heading = 'h2') {
     this.#session = session;
     const send = workButton({ label: t('chat.send'), kind: 'primary' }, () => this.#send());
-    this.element = el('section', { class: 'chat', 'aria-label': t('chat.title') }, el('h2', {}, t('chat.title')),
+    this.element = el('section', { class: 'chat', 'aria-label': t('chat.title') }, el(heading, {}, t('chat.title')),
       this.#empty, this.#list, formOf(send, { class: 'chat-form' }, this.#field.element, send));
     this.#field.input.addEventListener('keydown', (event) => this.#sendOnEnter(/** @type {KeyboardEvent} */ (event)));
   }

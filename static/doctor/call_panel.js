@@ -28,7 +28,7 @@ export class CallPanel {
   constructor(app) {
     this.#app = app;
     this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#end.button);
-    this.#chat = new Chat(() => app.session);
+    this.#chat = new Chat(() => app.session, 'h4');
     this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
       this.#status.element, this.#tiles.element, this.#controls.element, this.#chat.element);
   }

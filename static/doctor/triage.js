@@ -28,7 +28,8 @@ export class TriagePanel {
     fill(this.element, title, el('p', { class: 'ai-banner' }, el('span', { class: 'ai-mark', 'aria-hidden': 'true' }, 'AI'), note.banner ?? t('triage.banner')),
       el('p', { class: 'triage-level' }, levelBadge(note.level), ' ', note.level_reason ?? ''),
       note.partial ? el('p', { class: 'notice warn' }, t('triage.partial')) : null,
-      flagList(note), news2Line(note), questionList(note), moreDetails(note), this.#decision(opened));
+      ...(note.level === null && !note.red_flags?.length ? [] : [flagList(note), news2Line(note)]), // a failed engine says nothing about flags
+      questionList(note), moreDetails(note), this.#decision(opened));
   }
 
   /** @param {Case} opened */

@@ -4,18 +4,25 @@
 import { announce } from '../a11y.js';
 import { el, fill, icon } from '../elements.js';
 import { t } from '../i18n/index.js';
+import { Step, stepOf } from './state.js';
+
+/** In the call a doctor is there, and after it the summary says when to call. */
+const HIDDEN_ON = /** @type {Step[]} */ ([Step.CALL, Step.ENDED, Step.SUMMARY, Step.CLOSED, Step.PROBLEM]);
+const READ = 'teleconsult.emergency-read';
 
 /** @param {import('./app.js').PatientApp} app */
 export function drawEmergency(app) {
   const place = /** @type {HTMLElement} */ (document.getElementById('emergency-notice'));
-  const { emergency, emergencyRead } = app.state;
+  const emergency = HIDDEN_ON.includes(stepOf(app.state)) ? null : app.state.emergency;
+  const rules = emergency?.rules?.join() ?? '';
+  const emergencyRead = app.state.emergencyRead || (emergency !== null && sessionStorage.getItem(READ) === `read:${rules}`);
   const stamp = emergency ? `${emergency.number}|${emergency.text}|${emergencyRead}|${document.documentElement.lang}` : '';
   if (place.dataset.stamp === stamp) return;
   place.dataset.stamp = stamp;
   if (!emergency) return fill(place);
   const call = el('a', { href: `tel:${emergency.number}`, class: 'button danger call-now' }, icon('phone'), t('emergency.call', { number: emergency.number }));
   if (emergencyRead) return fill(place, el('section', { class: 'emergency small', 'aria-label': t('emergency.title') }, call));
-  const understood = el('button', { type: 'button', on: { click: () => app.dispatch({ type: 'emergency-read' }) } }, t('emergency.go_on'));
+  const understood = el('button', { type: 'button', on: { click: () => { sessionStorage.setItem(READ, `read:${rules}`); app.dispatch({ type: 'emergency-read' }); } } }, t('emergency.go_on'));
   fill(place, el('section', { class: 'emergency', 'aria-labelledby': 'emergency-title' },
     el('h2', { id: 'emergency-title' }, icon('warning'), t('emergency.title')),
     el('p', {}, emergency.text), call, el('p', {}, t('emergency.kept')), understood));

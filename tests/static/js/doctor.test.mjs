@@ -1,0 +1,79 @@
+// README: the console's reducers, quotes and keys.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { emptyNote, missingToSign, openNote, reduceNote } from '../../../static/doctor/note_state.js';
+import { segments } from '../../../static/doctor/quotes.js';
+import { commandFor, SHORTCUTS } from '../../../static/doctor/shortcuts.js';
+import { hoursAndMinutes, initialConsole, isLate, possible, reduceConsole } from '../../../static/doctor/state.js';
+
+const opened = (state, mine = true, note = {}) => ({ visit: { id: 'v', state, mine }, note: { version: 0, body: null, signed: false, ...note } });
+
+describe('what may be done', () => {
+  const rows = [
+    ['waiting', false, ['claim']], ['away', false, ['claim']], ['called', false, []], ['called', true, ['escalate', 'invite', 'release', 'ring', 'write']],
+    ['in_consult', true, ['end', 'escalate', 'hold', 'invite', 'write']], ['held', true, ['end', 'escalate', 'invite', 'resume', 'write']],
+    ['dropped', true, ['end', 'escalate', 'invite', 'release', 'write']], ['wrap_up', true, ['sign', 'write']], ['completed', true, []],
+  ];
+  for (const [state, mine, wanted] of rows) {
+    it(`in ${state}${mine ? ' (mine)' : ''} is ${wanted.join(', ') || 'nothing'}`, () => assert.deepEqual([...possible(opened(state, mine))].sort(), wanted));
+  }
+});
+
+describe('console', () => {
+  it('ignores a case that is not open any more', () => {
+    const state = reduceConsole({ ...initialConsole(), openId: 'other' }, { type: 'case', opened: opened('waiting') });
+    assert.equal(state.opened, null);
+  });
+  it('forgets everything but the open visit at sign-out', () => {
+    const state = reduceConsole({ ...initialConsole(), openId: 'v', rows: [/** @type {any} */ ({})] }, { type: 'account', account: null });
+    assert.deepEqual([state.openId, state.rows], ['v', []]);
+  });
+  it('writes waits in hours and minutes', () => assert.deepEqual(hoursAndMinutes(3_900), { hours: 1, minutes: 5 }));
+  for (const [waited, promised, late] of [[1_801, null, true], [1_800, null, false], [700, [5, 11], true], [600, [5, 11], false]]) {
+    it(`${late ? 'marks' : 'does not mark'} ${waited} s with promise ${promised}`, () => assert.equal(isLate({ waited_s: waited, promised_min: promised }), late));
+  }
+});
+
+describe('quotes', () => {
+  const text = 'Pain in my chest. Chest!';
+  it('are found without regard to case', () => {
+    assert.deepEqual(segments(text, [{ rule: 'a', quote: 'chest' }]).filter((part) => part.rules.length).map((part) => part.text), ['chest', 'Chest']);
+  });
+  it('leave the text as it was', () => {
+    const quotes = [{ rule: 'a', quote: 'Pain in my' }, { rule: 'b', quote: 'my chest' }];
+    assert.equal(segments(text, quotes).map((part) => part.text).join(''), text);
+  });
+  it('may overlap', () => {
+    const quotes = [{ rule: 'a', quote: 'Pain in my' }, { rule: 'b', quote: 'my chest' }];
+    assert.deepEqual(segments(text, quotes).find((part) => part.text === 'my')?.rules, ['a', 'b']);
+  });
+  it('are found in Chinese', () => assert.deepEqual(segments('昨天胸口疼', [{ rule: 'a', quote: '胸口疼' }])[1], { text: '胸口疼', rules: ['a'] }));
+});
+
+describe('note', () => {
+  const typed = (value) => reduceNote(openNote({ version: 2, body: null }, {}), { type: 'typed', field: 'plan', value });
+  it('is proposed from the complaint while nothing is stored', () => assert.equal(openNote({ version: 0, body: null }, { reason: 'cough' }).body.reason, 'cough'));
+  it('stays unsaved when something was typed during the save', () => {
+    const saved = reduceNote(typed('rest'), { type: 'saved', version: 3, body: { ...emptyNote(), plan: 'res' } });
+    assert.deepEqual([saved.version, saved.isDirty], [3, true]);
+  });
+  it('is clean after its save', () => assert.equal(reduceNote(typed('rest'), { type: 'saved', version: 3, body: { ...emptyNote(), plan: 'rest' } }).isDirty, false));
+  it('keeps my words over a colleague’s version', () => {
+    const kept = reduceNote(reduceNote(typed('rest'), { type: 'conflict', current: 7 }), { type: 'keep-mine' });
+    assert.deepEqual([kept.version, kept.body.plan, kept.conflict], [7, 'rest', null]);
+  });
+  it('says what is missing before it is signed', () => assert.deepEqual(missingToSign(typed('rest')), ['note.missing.assessment', 'note.missing.safety_net']));
+});
+
+describe('keys', () => {
+  const press = (changes) => commandFor({ altKey: false, ctrlKey: false, metaKey: false, code: '', key: '', isTyping: false, ...changes });
+  it('work while typing', () => assert.equal(press({ altKey: true, code: 'KeyS', isTyping: true }), 'save'));
+  it('leave a typed question mark alone', () => assert.equal(press({ key: '?', isTyping: true }), null));
+  it('leave the browser’s own keys alone', () => assert.equal(press({ altKey: true, ctrlKey: true, code: 'KeyR' }), null));
+  it('are those of the README', () => {
+    const readme = readFileSync(new URL('../../../static/README.md', import.meta.url), 'utf8');
+    const rows = readme.split('## Keyboard in the console')[1].split('##')[0].split('\n').filter((line) => line.startsWith('| `'));
+    assert.deepEqual(rows.map((line) => line.split('|')[1].replaceAll('`', '').trim()), SHORTCUTS.map((shortcut) => shortcut.label));
+  });
+});
