@@ -15,7 +15,10 @@ depends_on = None
 
 INDEX_TABLES = {
     "resource_token": ("token bytea not null, ", "token, row"),
-    "resource_date": ("key bytea not null, low timestamptz not null, high timestamptz not null, ", "key, low, high, row"),
+    "resource_date": (
+        "key bytea not null, low timestamptz not null, high timestamptz not null, ",
+        "key, low, high, row",
+    ),
     "resource_reference": (
         "key bytea not null, target_type text not null, target_id text not null, ",
         "target_id, target_type, key, row",

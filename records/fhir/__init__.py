@@ -1,1 +1,1 @@
-"""FHIR R4 4.0.1: text, validation, search language, projections. Pure; README.md beside this file is its specification."""
+"""FHIR R4 4.0.1: text, validation, search language, projections. Pure; README.md is its specification."""

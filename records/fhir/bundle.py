@@ -1,4 +1,4 @@
-"""Answers with several resources: searchset and history Bundles, written as text around resources that are text already."""
+"""Answers with several resources: searchset and history Bundles, as text around resources that are text already."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def _resource(type_: str) -> Json:
     found["searchParam"] = [
         {"name": c, "definition": p.url, "type": p.kind} for c, p in sorted(searchable(type_).items())
     ]
-    operations = [{"name": n.removeprefix("$"), "definition": u} for n, (types, u) in OPERATIONS.items() if type_ in types]
+    operations = [
+        {"name": n.removeprefix("$"), "definition": u} for n, (types, u) in OPERATIONS.items() if type_ in types
+    ]
     if operations:
         found["operation"] = operations
     return found

@@ -1,4 +1,4 @@
-"""What can be wrong with a FHIR request; each leaf knows its issue code and status, server/http turns it into an answer."""
+"""What can be wrong with a FHIR request; each leaf knows its issue code and status, server/http answers with them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def with_meta(resource: Json, version: int, updated_at: datetime) -> Json:
 
 
 def says_the_same(one: Json, other: Json) -> bool:
-    """Tell whether two versions differ in nothing but the server's own meta (records.md §5: no version without change)."""
+    """Tell whether two versions differ in nothing but the server's own meta (records.md §5)."""
     return _bare(one) == _bare(other)
 
 

@@ -1,4 +1,4 @@
-"""What a resource is found by: texts to blind, dates, references and quantities. Pure; the store blinds and writes them.
+"""What a resource is found by: texts to blind, dates, references and quantities. Pure; the store blinds and writes.
 
 The same functions make the texts of a search, so the two cannot differ.
 """

@@ -8,16 +8,42 @@ READ_ONLY = ("read", "search-type")
 READ = ("read", "vread", "history-instance", "history-type", "search-type")
 WRITE = ("create", "update", "patch", "delete")
 
-_WRITABLE = (
-    "Patient Practitioner PractitionerRole Organization Encounter Condition Observation AllergyIntolerance ServiceRequest"
-    " Medication MedicationRequest MedicationDispense DiagnosticReport DocumentReference Binary Questionnaire"
-    " QuestionnaireResponse Appointment Schedule Slot Consent Communication Task Provenance Composition Bundle"
-    " ClinicalImpression Location Device RelatedPerson"
-).split()
+_WRITABLE = [
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Encounter",
+    "Condition",
+    "Observation",
+    "AllergyIntolerance",
+    "ServiceRequest",
+    "Medication",
+    "MedicationRequest",
+    "MedicationDispense",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Binary",
+    "Questionnaire",
+    "QuestionnaireResponse",
+    "Appointment",
+    "Schedule",
+    "Slot",
+    "Consent",
+    "Communication",
+    "Task",
+    "Provenance",
+    "Composition",
+    "Bundle",
+    "ClinicalImpression",
+    "Location",
+    "Device",
+    "RelatedPerson",
+]
 
 # AuditEvents are entries of the hash chain, projected when asked for; nobody writes them through FHIR.
 INTERACTIONS: Mapping[str, tuple[str, ...]] = {
-    **{type_: (*READ, *WRITE) for type_ in _WRITABLE},
+    **dict.fromkeys(_WRITABLE, (*READ, *WRITE)),
     "AuditEvent": READ_ONLY,
 }
 SERVED_TYPES = frozenset(INTERACTIONS)

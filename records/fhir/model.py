@@ -11,8 +11,28 @@ from importlib.resources import files
 from typing import Any
 
 PRIMITIVES = frozenset(
-    "base64Binary boolean canonical code date dateTime decimal id instant integer markdown oid positiveInt string time"
-    " unsignedInt uri url uuid xhtml".split()
+    [
+        "base64Binary",
+        "boolean",
+        "canonical",
+        "code",
+        "date",
+        "dateTime",
+        "decimal",
+        "id",
+        "instant",
+        "integer",
+        "markdown",
+        "oid",
+        "positiveInt",
+        "string",
+        "time",
+        "unsignedInt",
+        "uri",
+        "url",
+        "uuid",
+        "xhtml",
+    ]
 )
 
 
@@ -145,5 +165,3 @@ def _parameter(code: str, row: list[Any]) -> SearchParameter:
 def compartment_parameters(compartment: str, type_: str) -> tuple[str, ...]:
     """Give the parameters by which `type_` belongs to the compartment; empty when it never does (§4.1.3)."""
     return tuple(_data()["compartments"][compartment].get(type_, ()))
-
-

@@ -277,5 +277,3 @@ def reference(type_: str, id_: UUID | str) -> Json:
 def fhir_instant(at: datetime) -> str:
     """Give an instant in UTC with milliseconds, as FHIR writes it."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-

@@ -1,4 +1,4 @@
-"""A search as values: what must hold (clauses), in what order, how much of it. search.py makes it, the store runs it."""
+"""A search as values: what must hold (clauses), in what order, how much of it. search.py makes it, store runs it."""
 
 from __future__ import annotations
 

@@ -55,8 +55,26 @@ MAX_PARAMETERS = 50
 MAX_CHAIN = 4
 _SUMMARIES = frozenset(("true", "text", "data", "count", "false"))
 _RESULT = frozenset(
-    "_sort _count _include _revinclude _summary _elements _total _format _pretty _page _include:iterate"
-    " _revinclude:iterate _include:recurse _revinclude:recurse _contained _containedType _score _maxresults".split()
+    [
+        "_sort",
+        "_count",
+        "_include",
+        "_revinclude",
+        "_summary",
+        "_elements",
+        "_total",
+        "_format",
+        "_pretty",
+        "_page",
+        "_include:iterate",
+        "_revinclude:iterate",
+        "_include:recurse",
+        "_revinclude:recurse",
+        "_contained",
+        "_containedType",
+        "_score",
+        "_maxresults",
+    ]
 )
 
 
@@ -491,5 +509,3 @@ _RESULT_SETTERS: Mapping[str, Callable[[_Draft, str, str], None]] = {
 def _printable(name: str) -> str:
     """A name from the URL as part of a message: nothing but the characters that names have."""
     return "".join(c for c in name[:64] if c.isalnum() or c in "-_.:") or "?"
-
-

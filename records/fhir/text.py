@@ -26,9 +26,7 @@ def loads(text: bytes | str) -> Any:
     """Give the JSON value of a text. Raises SyntaxFault."""
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        value = json.loads(
-            decoded, parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_object
-        )
+        value = json.loads(decoded, parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except UnicodeDecodeError:
         raise SyntaxFault("the body is not UTF-8") from None
     except RecursionError:

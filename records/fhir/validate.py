@@ -1,4 +1,4 @@
-"""Is it valid R4? Shape by compiled schemas, the rest by one walk: required, choice, calendar, targets, bindings, rules.
+"""Is it valid R4? Shape by compiled schemas, the rest by a walk: required, choice, calendar, targets, bindings, rules.
 
 Time is bounded: each resource is compiled apart, contained and bundled ones are validated by themselves, and findings
 stop at MAX_ISSUES.

@@ -62,7 +62,8 @@ resource = Table(
 resource_history = Table(
     "resource_history", metadata,
     _tenant(), _row(), Column("version", Integer, nullable=False),
-    Column("patient_id", UUID(as_uuid=True), nullable=True), Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("patient_id", UUID(as_uuid=True), nullable=True),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("deleted", Boolean, nullable=False), Column("content", Sealed, nullable=True),
     PrimaryKeyConstraint("tenant_id", "row", "version"), _of_resource(),
 )  # fmt: skip

@@ -167,7 +167,7 @@ class Resources:
         return Statement(self._tenant, access, lambda text_: self._unit.blinds(FIELD, text_), interaction)
 
     async def lock_criteria(self, criteria: str) -> None:
-        """Take turns with every other conditional write on the same criteria until this unit ends (records.md §11: 1)."""
+        """Take turns with other conditional writes on the same criteria until this unit ends (records.md §11: 1)."""
         number = int.from_bytes(self._unit.blind(FIELD, f"criteria {criteria}")[1:9], signed=True)
         await (await driver(self._unit)).execute("select pg_advisory_xact_lock($1)", number)
 
@@ -249,5 +249,3 @@ def _check(current: Stored, how: Write) -> None:
         raise VersionConflict(f"the current version is {current.version}")
     if current.origin == "visit" and how.origin != "visit":
         raise BusinessRule("this resource mirrors a visit; it changes when the visit does")
-
-

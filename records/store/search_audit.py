@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from records.store.unit import Unit
 
 
-
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
     """Which entries; empty fields ask for nothing."""

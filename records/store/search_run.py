@@ -210,7 +210,9 @@ def _forward_sql(statement: Statement, include: Include, frontier: Sequence[Stor
         return None
     types = [include.target] if include.target else sorted(SERVED_TYPES)
     branches = " or ".join(
-        f"(r.type = {statement.bind(t)} and {statement.visible('r', t)})" for t in types if statement.access.grants.get(t)
+        f"(r.type = {statement.bind(t)} and {statement.visible('r', t)})"
+        for t in types
+        if statement.access.grants.get(t)
     )
     keys = statement.tokens(include.keys)
     return (

@@ -1,4 +1,4 @@
-"""Client assertions of SMART Backend Services 2.2 (client-confidential-asymmetric): checked by our own rules over PyJWT."""
+"""Client assertions of SMART Backend Services 2.2 (client-confidential-asymmetric), by our own rules over PyJWT."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class UnsupportedGrantType(OAuthError):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What an assertion says before its signature is checked; good for finding the client's keys and for nothing else."""
+    """What an assertion says before its signature is checked; good for finding the client's keys, nothing else."""
 
     client_id: str
     kid: str
@@ -83,7 +83,7 @@ def claimed(text: str) -> Claimed:
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise InvalidClient("client_assertion is not a JWT") from None
     kid, alg, issuer, jku = header.get("kid"), header.get("alg"), claims.get("iss"), header.get("jku")
-    if alg not in ALGORITHMS:
+    if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise InvalidClient("sign client_assertion with RS384 or ES384")
     if not isinstance(kid, str) or not kid:
         raise InvalidClient("client_assertion needs a kid in its header")

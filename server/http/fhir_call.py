@@ -1,4 +1,4 @@
-"""One FHIR request: who calls, what they may do, what they send, what they want back; and every error's OperationOutcome."""
+"""One FHIR request: who calls, what they may do, send and want back; and every error's OperationOutcome."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from datetime import UTC
 
 from aiohttp import web
 
-from records.fhir.bundle import Version, history as history_bundle, part_of
+from records.fhir.bundle import Version, part_of
+from records.fhir.bundle import history as history_bundle
 from records.fhir.errors import ResourceUnknown
 from records.store.resource_rows import Stored
 from server.http.fhir_audit import read_audit_event

@@ -1,4 +1,4 @@
-""".well-known/smart-configuration (SMART App Launch 2.2 §conformance): what clients read before they ask for a token."""
+""".well-known/smart-configuration (SMART App Launch 2.2 §conformance): what clients read before asking for a token."""
 
 from __future__ import annotations
 

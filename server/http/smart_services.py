@@ -21,7 +21,7 @@ MAX_IN_WORK = 128
 
 
 async def smart_context(app: web.Application) -> AsyncIterator[None]:
-    """Give the application what /auth/token and /fhir need; for app.cleanup_ctx, after the one that opens the database."""
+    """Give the application what /auth/token and /fhir need; for app.cleanup_ctx, after the database."""
     app[IN_WORK] = asyncio.Semaphore(MAX_IN_WORK)
     app[TOKENS] = TokenService(app[DATABASE])
     async with aiohttp.ClientSession(auto_decompress=False) as session:

@@ -1,4 +1,4 @@
-"""POST /auth/token: an access token for a hospital system that proves itself by its private key (SMART Backend Services)."""
+"""POST /auth/token: an access token for a hospital system that signs with its key (SMART Backend Services)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class HospitalKey:
 
 @dataclass
 class Hospital:
-    """Our server as a hospital system sees it, on a loop and thread of its own, so that blocking clients can be used."""
+    """Our server as a hospital system sees it, on a loop and thread of its own, so that clients may block."""
 
     loop: asyncio.AbstractEventLoop
     database: Database

@@ -1,4 +1,4 @@
-"""HL7's own fhir.schema.json (R4) as oracle: what our validator accepts and our projections emit, it must accept too."""
+"""HL7's own fhir.schema.json (R4) as oracle: what our projections emit, it must accept too."""
 
 from __future__ import annotations
 

@@ -145,9 +145,7 @@ def search_parameters(package_: dict[str, list[Json]]) -> dict[str, dict[str, li
             mine = [e for e in expressions if e.lstrip("(").startswith(base + ".") or e == base]
             if not mine or "extension(" in mine[0]:
                 continue  # the package's examples and extension parameters are no standard parameters of the type
-            components = [
-                [by_url[c["definition"]]["code"], c["expression"]] for c in parameter.get("component", [])
-            ]
+            components = [[by_url[c["definition"]]["code"], c["expression"]] for c in parameter.get("component", [])]
             row = [parameter["type"], mine, sorted(parameter.get("target", [])), components, parameter["url"]]
             table.setdefault(base, {})[parameter["code"]] = row
     return table

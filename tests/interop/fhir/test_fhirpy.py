@@ -30,7 +30,13 @@ class TestReadingAVisit:
 
     def test_everything_of_the_visit_is_valid_r4(self, server: Hospital, seen: Seen) -> None:
         fhir = client(server, "system/*.rs")
-        expected = {"QuestionnaireResponse": 1, "Observation": 6, "ClinicalImpression": 1, "Composition": 1, "Consent": 3}
+        expected = {
+            "QuestionnaireResponse": 1,
+            "Observation": 6,
+            "ClinicalImpression": 1,
+            "Composition": 1,
+            "Consent": 3,
+        }
         for type_, count in expected.items():
             found = fhir.resources(type_).search(patient=str(seen.patient)).fetch_all()
             assert len(found) == count, type_

@@ -39,7 +39,8 @@ VISIT = VisitRecord(
     mode="video",
     created_at=T0,
     patient=PatientRecord(
-        UUID("22222222-2222-4222-8222-222222222222"), "李四", "1953-07", "female", "+8613800138000", "110101195307210012",
+        UUID("22222222-2222-4222-8222-222222222222"), "李四", "1953-07", "female", "+8613800138000",
+        "110101195307210012",
         "武汉市", "zh", (("urn:his", "P-7"),),
     ),
     practitioner=PractitionerRecord(UUID("33333333-3333-4333-8333-333333333333"), "Dr. Wang", "110-2024"),
@@ -87,7 +88,10 @@ class TestEncounterStatus:
     def test_status_left_behind_keeps_its_period(self) -> None:
         assert of_type(VISIT, "Encounter")[0]["statusHistory"] == [
             {"status": "triaged", "period": {"start": "2026-11-22T08:00:00.000Z", "end": "2026-11-22T08:05:00.000Z"}},
-            {"status": "in-progress", "period": {"start": "2026-11-22T08:05:00.000Z", "end": "2026-11-22T08:30:00.000Z"}},
+            {
+                "status": "in-progress",
+                "period": {"start": "2026-11-22T08:05:00.000Z", "end": "2026-11-22T08:30:00.000Z"},
+            },
         ]
 
     def test_only_an_ended_encounter_has_an_end(self) -> None:

@@ -51,7 +51,8 @@ INVALID = [
     ("decimal as text", "{" + OBSERVATION + ',"valueQuantity":{"value":"1"}}', "Observation.valueQuantity.value"),
     ("id with a blank", '{"resourceType":"Patient","id":"a b"}', "Patient.id"),
     ("no base64", '{"resourceType":"Binary","contentType":"x/y","data":"***"}', "Binary.data"),
-    ("extension without url", '{"resourceType":"Patient","extension":[{"valueString":"x"}]}', "Patient.extension[0].url"),
+    ("extension without url", '{"resourceType":"Patient","extension":[{"valueString":"x"}]}',
+     "Patient.extension[0].url"),
     ("extension with both", '{"resourceType":"Patient","extension":[{"url":"u:x","valueString":"x","extension":'
      '[{"url":"u:y","valueString":"y"}]}]}', "Patient.extension[0]"),
     ("script in the narrative", '{"resourceType":"Patient","text":{"status":"generated","div":"' + DIV
@@ -67,12 +68,13 @@ INVALID = [
     ("fault in a bundle", '{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient",'
      '"gender":"x"}}]}', "Bundle.entry[0].resource.gender"),
     ("pat-1", '{"resourceType":"Patient","contact":[{"gender":"male"}]}', "Patient.contact[0]"),
-    ("obs-6", "{" + OBSERVATION + ',"valueString":"x","dataAbsentReason":{"text":"y"}}', "Observation.dataAbsentReason"),
+    ("obs-6", "{" + OBSERVATION + ',"valueString":"x","dataAbsentReason":{"text":"y"}}',
+     "Observation.dataAbsentReason"),
     ("per-1", "{" + ENCOUNTER + ',"period":{"start":"2020-02-01","end":"2020-01-01"}}', "Encounter.period"),
     ("ait-1", '{"resourceType":"AllergyIntolerance","patient":{"reference":"Patient/1"}}',
      "AllergyIntolerance.clinicalStatus"),
-    ("binding of a concept", '{"resourceType":"AllergyIntolerance","patient":{"reference":"Patient/1"},"clinicalStatus":'
-     '{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"gone"}]}}',
+    ("binding of a concept", '{"resourceType":"AllergyIntolerance","patient":{"reference":"Patient/1"},'
+     '"clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"gone"}]}}',
      "AllergyIntolerance.clinicalStatus"),
     ("org-1", '{"resourceType":"Organization","active":true}', "Organization"),
     ("cpt-2", '{"resourceType":"Patient","telecom":[{"value":"1"}]}', "Patient.telecom[0]"),
@@ -87,7 +89,8 @@ VALID = [
     '{"resourceType":"Patient","birthDate":"1980","name":[{"given":["a",null],"_given":[null,{"id":"x"}]}]}',
     '{"resourceType":"Patient","_birthDate":{"extension":[{"url":"u:x","valueCode":"unknown"}]}}',
     '{"resourceType":"Observation","_status":{"extension":[{"url":"u:absent","valueCode":"unknown"}]},"code":{"text":"x"}}',
-    "{" + OBSERVATION + ',"valueQuantity":{"value":1.00},"subject":{"reference":"urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"}}',
+    "{" + OBSERVATION + ',"valueQuantity":{"value":1.00},"subject":{"reference":"urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"'
+    "}}",
     "{" + OBSERVATION + ',"effectiveDateTime":"2020-02-29T23:59:59.123456789+08:00"}',
     "{" + ENCOUNTER + ',"subject":{"reference":"https://other/fhir/Patient/1/_history/2"}}',
 ]  # fmt: skip
@@ -115,7 +118,9 @@ class TestValid:
 
     def test_hl7_s_own_resources_are_accepted(self) -> None:
         definitions = package()
-        sample = definitions["ValueSet"][::40] + definitions["CodeSystem"][::40] + definitions["StructureDefinition"][::20]
+        sample = (
+            definitions["ValueSet"][::40] + definitions["CodeSystem"][::40] + definitions["StructureDefinition"][::20]
+        )
         assert [r["id"] for r in sample if find_issues(loads(dumps(r)))] == []
 
 
