@@ -286,6 +286,11 @@ class NativePlane:
         """Take a subscriber's transport-wide feedback that stood in a compound."""
         self._library.relay_note_feedback(peer.c, body, len(body), now)
 
+    def start_at_keyframe(self, output: NativeOutput, replaces: NativeOutput | None) -> None:
+        """Let an output wait for its stream's next key frame, and then take over from the other one."""
+        output.c.waits, output.c.replaces = 1, replaces.c if replaces is not None else ffi.NULL
+        output.stream.c.wants_keyframe_check = 1
+
     def drop(self, cause: str) -> None:
         """Count a datagram that the slow path refused."""
         self._shell_drops[cause] = self._shell_drops.get(cause, 0) + 1

@@ -157,6 +157,10 @@ class Plane:
             peer.note_feedback(sequence, received_at)
         return None
 
+    def start_at_keyframe(self, output: Output, replaces: Output | None) -> None:
+        """Let an output wait for its stream's next key frame, and then take over from the other one."""
+        output.waits, output.replaces = True, replaces
+
     def drop(self, cause: str) -> None:
         """Count a datagram that is not used."""
         self.counters.dropped[cause] = self.counters.dropped.get(cause, 0) + 1

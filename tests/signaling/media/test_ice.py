@@ -1,5 +1,8 @@
 """ICE-lite in virtual time: nobody without the password gets a path; restarts make before they break."""
 
+import re
+from pathlib import Path
+
 from signaling.media import ice, stun
 from signaling.media.ice import Announce, Bind, Consent, Credentials, IceLite, Respond, Select, Trigger, Unbind
 
@@ -108,3 +111,13 @@ class TestRestart:
         agent.restart(third, 2.0)
         assert check(agent, 2.1, of=SECOND, source=B) == []
         assert Select(B, "restart") in check(agent, 2.2, of=third, source=B)
+
+
+class TestReadme:
+    def test_picture_shows_the_transition_table(self) -> None:
+        text = (Path(__file__).parents[3] / "signaling/media/README.md").read_text()
+        drawn = set(re.findall(r"^    (\w+) --> (\w+): (\w+)$", text, flags=re.MULTILINE))
+        table = {
+            (state.value, to.value, trigger.value) for state, row in ice.TRANSITIONS.items() for trigger, to in row.items()
+        }
+        assert drawn == table
