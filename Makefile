@@ -47,10 +47,9 @@ $(VENV)/.tested: requirements-test.lock $(VENV)/.installed
 	@touch $@
 
 # The relay has an optional inner loop in C (signaling/native/README.md); without a compiler the Python one serves.
-$(VENV)/.native: $(VENV)/.installed $(wildcard signaling/native/*.c signaling/native/*.py)
-	@if [ -f signaling/native/build.py ] && command -v cc >/dev/null; then \
-	  echo "== Building the relay's inner loop"; \
-	  $(BIN)/python signaling/native/build.py || echo "   It did not build; the relay goes on without it."; fi
+$(VENV)/.native: $(VENV)/.installed $(wildcard signaling/native/*.c signaling/native/*.h)
+	@echo "== Building the relay's inner loop"
+	@$(BIN)/python -m signaling.net.native
 	@touch $@
 
 node_modules/.installed: package-lock.json
