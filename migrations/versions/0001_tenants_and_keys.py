@@ -42,6 +42,7 @@ def upgrade() -> None:
     op.execute(f"create policy tenant_wall on tenant using (id = {tenant})")
     op.execute(f"grant select, insert on tenant to {APP_ROLE}")
     op.execute(f"insert into tenant (id, name, created_at) values ('{DEFAULT_TENANT}', 'default', now())")
+    op.execute("alter table tenant force row level security")  # after the insert, which names no tenant
     op.execute("""create table tenant_key (
         tenant_id uuid not null, version integer not null, kek_id text not null,
         wrapped bytea not null, created_at timestamptz not null, primary key (tenant_id, version)
