@@ -1,7 +1,7 @@
 // @ts-check
 /** The patient page's shell: one state, one screen at a time, one seat while there is something to wait for. */
 
-import { announce, focusHeading } from '../a11y.js';
+import { focusHeading } from '../a11y.js';
 import { ApiProblem, codeOf, get } from '../api.js';
 import { CallSession } from '../call/session.js';
 import { CLOSED_STATES } from '../call/state.js';
@@ -13,6 +13,8 @@ import { initialPatient, isSeated, reducePatient, stepOf } from './state.js';
 
 // While the live connection is away the page asks by HTTP; a place in the queue rarely changes faster.
 const POLL_MS = 15_000;
+// The summary is what the patient sits and waits for.
+const POLL_SUMMARY_MS = 4_000;
 
 /**
  * @typedef {object} Screen
@@ -41,7 +43,8 @@ export class PatientApp {
   constructor(screens, config) {
     this.#screens = screens;
     this.config = config;
-    setInterval(() => this.#poll(), POLL_MS);
+    setInterval(() => this.#pollSeat(), POLL_MS);
+    setInterval(() => this.#pollSummary(), POLL_SUMMARY_MS);
     window.addEventListener('pageshow', (event) => event.persisted && this.refresh());
   }
 
@@ -121,14 +124,12 @@ export class PatientApp {
     void this.refresh();
   }
 
-  #poll() {
-    const step = stepOf(this.state);
+  #pollSeat() {
     const isLive = this.session?.state.connection === 'open';
-    if ((isSeated(step) && !isLive) || step === 'ended') void this.refresh();
+    if (isSeated(stepOf(this.state)) && !isLive) void this.refresh();
   }
 
-  /** @param {string} text */
-  say(text) {
-    announce(text);
+  #pollSummary() {
+    if (stepOf(this.state) === 'ended' && this.state.visit?.role === 'patient') void this.refresh();
   }
 }

@@ -58,6 +58,7 @@ export const words = Object.freeze({
   'call.tap_to_hear': '点这里听声音',
   'call.connecting': '正在连接…',
   'chat.title': '消息',
+  'chat.short': '消息',
   'chat.empty': '还没有消息。',
   'chat.write': '写消息',
   'chat.send': '发送',

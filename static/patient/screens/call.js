@@ -63,7 +63,7 @@ export function callScreen(app, signal) {
     controls.update(call);
     chat.update(call);
     const unread = chat.element.hidden ? call.unread : 0;
-    chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.title'), unread ? 'news' : '');
+    chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.short'), unread ? 'news' : '');
     leaveButton.show('end', t('call.leave'), 'danger');
     drawStatus(app, status);
   }
