@@ -75,15 +75,18 @@ def _triage(settings: Settings, arguments: Arguments) -> int:
     return run(sys.stdin, sys.stdout)
 
 
-def _prepare(settings: Settings, arguments: Arguments) -> int:
-    from server.commands.prepare import prepare
+def _make_key(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.prepare import make_key
 
-    prepare(settings, may_make_key=arguments.may_make_key)
+    make_key(settings)
     return 0
 
 
-def _prepare_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--may-make-key", action="store_true", help="the data folder is new")
+def _prepare(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.prepare import prepare
+
+    prepare(settings)
+    return 0
 
 
 def _migrate(settings: Settings, arguments: Arguments) -> int:
@@ -151,7 +154,8 @@ COMMANDS: tuple[CommandLine, ...] = (
     ),
     CommandLine("link", "Print a new patient link for a visit; older ones end.", _link, _link_options),
     CommandLine("web", "The web process.", _web, _web_options, is_internal=True),
-    CommandLine("prepare", "Check the key file and migrate, before web starts.", _prepare, _prepare_options, True),
+    CommandLine("make-key", "Make the key file of an empty data folder.", _make_key, is_internal=True),
+    CommandLine("prepare", "Check the key file and migrate, before web starts.", _prepare, is_internal=True),
     CommandLine("seed", "Write demo data.", _seed, _seed_options, True),
 )
 

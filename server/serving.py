@@ -81,11 +81,12 @@ def product(how: Start) -> Iterator[Running]:
         folder = claim(settings.data_dir, database_account)
         supervisor = Supervisor()
         with supervisor.signals():
-            settings = _with_database(how, supervisor, database_account)
-            launcher = _launcher(how, settings, folder, database_account)
-            own_by(folder, launcher.account, settings.key_file)
-            prepare = ("prepare", "--may-make-key") if folder.is_new else ("prepare",)
-            _run(supervisor, launcher, *prepare)
+            launcher = _launcher(how, folder, database_account)
+            own_by(folder, launcher.account, how.settings.key_file)
+            if folder.is_new:  # before anything else is kept: a start that fails later finds its key again
+                _run(supervisor, launcher, "make-key")
+            launcher = _with_database(how, supervisor, launcher, database_account)
+            _run(supervisor, launcher, "prepare")
             _start_all(how, supervisor, launcher, listening)
             yield Running(launcher.settings, folder, supervisor, launcher)
 
@@ -99,21 +100,22 @@ def _start_all(how: Start, supervisor: Supervisor, launcher: Launcher, listening
     _wait_ready(supervisor, launcher.settings)
 
 
-def _launcher(how: Start, settings: Settings, folder: DataFolder, wanted: Account) -> Launcher:
+def _launcher(how: Start, folder: DataFolder, wanted: Account) -> Launcher:
+    settings = how.settings
     account = product_account(wanted, settings)
     if account.uid == 0:
         how.say("Warning: web and relays run as root, because the unprivileged account cannot enter this checkout.")
-    launcher = Launcher(settings, account, socket_folder(settings.data_dir, wanted), None)
+    sockets = socket_folder(settings.data_dir, wanted)
+    launcher = Launcher(settings, account, sockets, folder.logs if how.logs_to_files else None)
     paths = tuple(launcher.relay_socket(index) for index in range(settings.relays))
-    logs = folder.logs if how.logs_to_files else None
-    return dataclasses.replace(launcher, settings=dataclasses.replace(settings, relay_sockets=paths), logs=logs)
+    return dataclasses.replace(launcher, settings=dataclasses.replace(settings, relay_sockets=paths))
 
 
-def _with_database(how: Start, supervisor: Supervisor, account: Account) -> Settings:
-    settings = how.settings
-    if settings.database_url is not None:
-        return settings
-    return dataclasses.replace(settings, database_url=_start_postgres(how, supervisor, account))
+def _with_database(how: Start, supervisor: Supervisor, launcher: Launcher, account: Account) -> Launcher:
+    if launcher.settings.database_url is not None:
+        return launcher
+    url = _start_postgres(how, supervisor, account)
+    return dataclasses.replace(launcher, settings=dataclasses.replace(launcher.settings, database_url=url))
 
 
 def _start_postgres(how: Start, supervisor: Supervisor, account: Account) -> str:

@@ -1,4 +1,4 @@
-"""`prepare`: what must be there before web starts: the key file and the schema. Run by the supervisor."""
+"""`make-key`, `prepare`: what must be there before web starts: the key file and the schema."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from server.config import Settings
 from server.faults import DatabaseUnavailable
 
 
-def prepare(settings: Settings, *, may_make_key: bool) -> None:
+def make_key(settings: Settings) -> None:
+    """Make the key file of an empty data folder, unless the operator has put one there."""
+    if not settings.key_file.exists():
+        create_key_file(settings.key_file)
+
+
+def prepare(settings: Settings) -> None:
     """
-    Check the key file, making it only for an empty data folder, and bring the database to this program's schema.
+    Check the key file, and bring the database to this program's schema.
 
     Raises:
         KeyFileInvalid, DatabaseUnavailable: each says what to do.
     """
-    if may_make_key and not settings.key_file.exists():
-        create_key_file(settings.key_file)
     load_key_file(settings.key_file)
     migrate(settings)
 
