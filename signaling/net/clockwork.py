@@ -6,6 +6,7 @@ from signaling.media import stun
 from signaling.media.guard import Datagram
 from signaling.media.reports import LinkState, MediaStopped, PathChanged
 from signaling.net.link import Link
+from signaling.net.observer import RoomObserver
 from signaling.net.records import Leftover
 from signaling.net.registry import Registry
 from signaling.net.reporter import FEEDBACK_S, REPORT_S
@@ -24,6 +25,7 @@ class Clockwork:
         self._registry = registry
         self._plane = registry.around.plane
         self._next_report: dict[Link, float] = {}
+        self._observers: dict[str, RoomObserver] = {}
         self._slow_at = self._feedback_at = 0.0
 
     def poll(self) -> int:
@@ -86,6 +88,8 @@ class Clockwork:
             self._slow_at = now + SLOW_INTERVAL_S
             for room in list(self._registry.rooms.values()):
                 self._watch(room, now)
+            for name in [name for name in self._observers if name not in self._registry.rooms]:
+                del self._observers[name]
 
     def _watch(self, room: Room, now: float) -> None:
         for link in room.links():
@@ -95,6 +99,7 @@ class Clockwork:
                 self._registry.drop_link(room, link.name.link)
                 self._next_report.pop(link, None)
         self._report(room, now)
+        self._observers.setdefault(room.name, RoomObserver()).observe(room, now, self._registry.tell)
         for publication in room.publications():
             self._watch_silence(publication, now)
         if room.ups or room.downs:

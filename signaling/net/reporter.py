@@ -7,7 +7,7 @@ from signaling.media.rtcp import ReportBlock
 from signaling.net.link import Link
 from signaling.net.plane import Plane
 from signaling.net.records import Output, Stream
-from signaling.net.room import DownLinkState, Publication, Room, UpLink
+from signaling.net.room import DownLinkState, Publication, Room, Subscription, UpLink
 
 NTP_EPOCH_S = 2208988800
 REPORT_S = 1.0  # RFC 4585 allows it at these rates; browsers do the same
@@ -44,7 +44,7 @@ class Reporter:
                 case rtcp.SenderReport():
                     self._note_sender_report(room.ups.get(link.name.link), packet, now)
                 case rtcp.ReceiverReport(_, blocks):
-                    self._note_blocks(down, blocks)
+                    self._note_blocks(down, blocks, now)
                 case rtcp.Nack(ssrc, sequences):
                     self._retransmit(link, ssrc, sequences, now)
                 case rtcp.KeyframeRequest(ssrc):
@@ -61,11 +61,11 @@ class Reporter:
                 publication.sender_report, publication.reported_at = report, now
 
     @staticmethod
-    def _note_blocks(down: DownLinkState | None, blocks: tuple[ReportBlock, ...]) -> None:
+    def _note_blocks(down: DownLinkState | None, blocks: tuple[ReportBlock, ...], now: float) -> None:
         for subscription in down.subscriptions.values() if down else ():
             for block in blocks:
                 if block.ssrc == subscription.sent.outgoing.ssrc:
-                    subscription.report = block
+                    subscription.note_block(block, now)
 
     def _retransmit(self, link: Link, ssrc: int, sequences: tuple[int, ...], now: float) -> None:
         output = link.peer.outputs.get(ssrc)
@@ -102,9 +102,13 @@ class Reporter:
     def note_gap(self, room: Room, stream: Stream, now: float) -> None:
         """A stream skipped numbers: ask for them once they had time to come late."""
         publication = publication_of(room, stream)
-        if publication is None or "nack" not in publication.received.format.feedback:
+        if publication is None:
             return
-        if publication.nacks.missed(stream.take_skipped(), now):
+        skipped = stream.take_skipped()
+        publication.note_gaps(skipped)
+        if "nack" not in publication.received.format.feedback:
+            return
+        if publication.nacks.missed(skipped, now):
             self._open[id(publication)] = publication
         else:
             self.want_keyframe(publication, now)
@@ -188,12 +192,12 @@ class Reporter:
             output = subscription.output
             publication = publication_of(room, output.stream) if output is not None else None
             if output is not None and publication is not None and output.packets:
-                packet += self._sender_report(output, publication, now)
+                packet += self._sender_report(subscription, output, publication, now)
                 packet += rtcp.description(output.terms.ssrc, publication.seat)
         self._plane.send_rtcp(link.peer, packet or rtcp.receiver_report(link.ssrc, ()))
 
     @staticmethod
-    def _sender_report(output: Output, publication: Publication, now: float) -> bytes:
+    def _sender_report(subscription: Subscription, output: Output, publication: Publication, now: float) -> bytes:
         """
         Tracks of one seat share their publisher's clock, so lips and voice stay together.
 
@@ -207,6 +211,7 @@ class Reporter:
         else:
             ntp = int((time.time() + NTP_EPOCH_S) * (1 << 32))
             timestamp = output.last_timestamp
+        subscription.note_sent_report(ntp, now)
         ssrc = output.terms.ssrc
         octets = output.octets & 0xFFFFFFFF
         return rtcp.sender_report(rtcp.SenderReport(ssrc, ntp, timestamp & 0xFFFFFFFF, output.packets, octets))

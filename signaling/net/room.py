@@ -18,6 +18,8 @@ from signaling.net.records import Output, OutputTerms, Stream, StreamTerms
 MAX_LINKS = 64
 # SSRCs one link may bring: 8 m-lines with three layers and their repair streams.
 MAX_SSRCS = 48
+MAX_RUNS = 1000  # gaps in 5 s; more do not change the verdict
+MAX_SENT_REPORTS = 8  # sender reports whose answers may still come
 
 TrackKey = tuple[str, str]  # seat, source
 
@@ -37,12 +39,27 @@ class Publication:
     reported_at: float = 0.0
     """When that sender report came."""
     is_silent: bool = False
+    loss_runs: list[int] = field(default_factory=list)
+    """Lengths of the gaps since quality was last told."""
     prior: tuple[int, int] = (0, 0)
     """Packets expected and received at the last report (RFC 3550 A.3)."""
 
     @property
     def key(self) -> TrackKey:
         return (self.seat, self.source)
+
+    def note_gaps(self, skipped: list[int]) -> None:
+        """Take skipped numbers (rising) into the loss runs."""
+        for place, number in enumerate(skipped):
+            if place and number == skipped[place - 1] + 1:
+                self.loss_runs[-1] += 1
+            elif len(self.loss_runs) < MAX_RUNS:
+                self.loss_runs.append(1)
+
+    def take_runs(self) -> list[int]:
+        """Return the loss runs since the last call."""
+        runs, self.loss_runs = self.loss_runs, []
+        return runs
 
     def track(self) -> Track:
         return Track(self.received.mid, self.seat, self.received.kind, self.source)  # type: ignore[arg-type]  # audio or video
@@ -55,11 +72,27 @@ class Subscription:
     sent: Sent
     output: Output | None = None
     report: ReportBlock | None = None
+    rtt_s: float = 0.0
+    sent_reports: dict[int, float] = field(default_factory=dict)
+    """Middle of a sender report's NTP time -> when it was sent."""
     is_paused: bool = False
 
     @property
     def key(self) -> TrackKey:
         return (self.sent.outgoing.seat, self.sent.outgoing.source)
+
+    def note_sent_report(self, ntp: int, now: float) -> None:
+        """Remember a sender report, to know the round trip when it is answered."""
+        self.sent_reports[ntp >> 16 & 0xFFFFFFFF] = now
+        if len(self.sent_reports) > MAX_SENT_REPORTS:
+            del self.sent_reports[next(iter(self.sent_reports))]
+
+    def note_block(self, block: ReportBlock, now: float) -> None:
+        """Take what the subscriber reports (RFC 3550 §6.4.1: the round trip)."""
+        self.report = block
+        sent_at = self.sent_reports.get(block.last_sr)
+        if sent_at is not None:
+            self.rtt_s = max(0.0, now - sent_at - block.delay_since_sr / 65536)
 
 
 @dataclass(slots=True)
