@@ -143,6 +143,16 @@ def _seed_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", required=True, metavar="FILE")
 
 
+def _invite(settings: Settings, arguments: Arguments) -> int:
+    from server.demo.seed import invite
+
+    return invite(settings, to=arguments.json)
+
+
+def _invite_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", required=True, metavar="FILE")
+
+
 COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("serve", "Start everything and keep it alive until SIGINT or SIGTERM.", _serve, _serve_options),
     CommandLine("demo", "The same with fresh demo data on loopback, for programs that test it.", _demo, _demo_options),
@@ -157,6 +167,7 @@ COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("make-key", "Make the key file of an empty data folder.", _make_key, is_internal=True),
     CommandLine("prepare", "Check the key file and migrate, before web starts.", _prepare, is_internal=True),
     CommandLine("seed", "Write demo data.", _seed, _seed_options, True),
+    CommandLine("invite", "Renew the demo's patient link.", _invite, _invite_options, True),
 )
 
 

@@ -68,10 +68,12 @@ def _take(lock: int, path: Path) -> None:
 
 
 def own_by(folder: DataFolder, account: Account, key_file: Path) -> None:
-    """Give what web writes itself, the key and the audit checkpoints, to the account that it runs under."""
-    if os.geteuid() != 0:
-        return
-    for kept in [folder.path / "audit", *([key_file.parent] if key_file.parent.parent == folder.path else [])]:
+    """Give what web and its commands write themselves to the account that they run under: key, checkpoints, demo."""
+    folders = [folder.path / "audit", folder.path / "demo"]
+    if key_file.parent.parent == folder.path:
+        folders.append(key_file.parent)
+    for kept in folders:
         kept.mkdir(mode=0o700, exist_ok=True)
-        for path in [kept, *kept.iterdir()]:
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+        if os.geteuid() == 0:
+            for path in [kept, *kept.iterdir()]:
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TextIO
 
 from server.adapters.embedded_postgres import EmbeddedPostgres, Place, socket_folder
 from server.config import Settings
@@ -79,8 +80,7 @@ def product(how: Start) -> Iterator[Running]:
     with listen(settings.host, settings.port) as listening:
         check_media_ports(settings.media_host, settings.media_port, settings.relays)
         folder = claim(settings.data_dir, database_account)
-        supervisor = Supervisor()
-        with supervisor.signals():
+        with _events(how, folder) as events, (supervisor := Supervisor(events)).signals():
             launcher = _launcher(how, folder, database_account)
             own_by(folder, launcher.account, how.settings.key_file)
             if folder.is_new:  # before anything else is kept: a start that fails later finds its key again
@@ -89,6 +89,15 @@ def product(how: Start) -> Iterator[Running]:
             _run(supervisor, launcher, "prepare")
             _start_all(how, supervisor, launcher, listening)
             yield Running(launcher.settings, folder, supervisor, launcher)
+
+
+def _events(how: Start, folder: DataFolder) -> AbstractContextManager[TextIO | None]:
+    """Where the supervisor writes that a child was started or died."""
+    if not how.logs_to_files:
+        return nullcontext()
+    path = folder.logs / "supervisor.log"
+    path.touch(mode=0o600)
+    return path.open("a", encoding="utf-8")
 
 
 def _start_all(how: Start, supervisor: Supervisor, launcher: Launcher, listening: socket.socket) -> None:

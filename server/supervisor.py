@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from server.faults import ChildDies, StopRequested
 from server.restart import Restart
@@ -53,7 +54,8 @@ class Child:
 class Supervisor:
     """Children in the order in which they were added; they end in the opposite order. Use inside `signals()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: TextIO | None = None) -> None:
+        self._events = events or sys.stderr
         self._children: dict[str, Child] = {}
         self._end_requests = 0
         self._wake: socket.socket | None = None
@@ -80,7 +82,7 @@ class Supervisor:
     def add(self, program: Program) -> None:
         """Start a program and keep it alive from now on."""
         self._children[program.name] = Child(program, program.launch(), time.monotonic())
-        tell("started", program.name, pid=self._children[program.name].process.pid)
+        self._tell("started", program.name, pid=self._children[program.name].process.pid)
 
     def pid(self, name: str) -> int:
         """Return a child's present process id."""
@@ -95,7 +97,9 @@ class Supervisor:
         for child in self._children.values():
             if child.restart.in_a_row >= deaths:
                 status = child.process.returncode
-                raise ChildDies(f"{child.program.name} ends at once, with status {status}.", f"read {child.program.log}.")
+                raise ChildDies(
+                    f"{child.program.name} ends at once, with status {status}.", f"read {child.program.log}."
+                )
 
     def watch(self) -> None:
         """Keep everything alive until told to end. Raises StopRequested then."""
@@ -139,10 +143,10 @@ class Supervisor:
         if not child.is_down and child.process.poll() is not None:
             child.is_down = True
             child.restart = child.restart.after_death(child.started_at, now)
-            tell("ended", child.program.name, status=child.process.returncode, deaths=child.restart.in_a_row)
+            self._tell("ended", child.program.name, status=child.process.returncode, deaths=child.restart.in_a_row)
         if child.is_down and now >= child.restart.due_at and not self._end_requests:
             child.process, child.started_at, child.is_down = child.program.launch(), now, False
-            tell("restarted", child.program.name, pid=child.process.pid)
+            self._tell("restarted", child.program.name, pid=child.process.pid)
 
     def _note(self, number: int, _frame: object) -> None:
         self._end_requests += number in END_SIGNALS
@@ -170,8 +174,7 @@ class Supervisor:
             process.kill()
             process.wait()
 
-
-def tell(event: str, program: str, **more: int) -> None:
-    """Write one line of JSON to standard error; no values but names of ours and numbers."""
-    line = {"event": f"supervisor.{event}", "program": program, "at": round(time.time(), 3), **more}
-    print(json.dumps(line), file=sys.stderr, flush=True)
+    def _tell(self, event: str, program: str, **more: int) -> None:
+        """Write one line of JSON; no values but names of ours and numbers."""
+        line = {"at": round(time.time(), 3), "level": "info", "event": f"supervisor.{event}", "program": program}
+        print(json.dumps({**line, **more}), file=self._events, flush=True)

@@ -37,10 +37,11 @@ def demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings, description: Path, rooms: int) -> None:
-    seeded = settings.data_dir / "demo.json"
+    seeded = settings.data_dir / "demo" / "demo.json"
     prepare = ("seed", "--json", str(seeded), "--rooms", str(rooms))
     with product(Start(settings, _say, logs_to_files=True, prepare=prepare)) as running:
         made = json.loads(seeded.read_text())
+        del made["invited"]
         served = {"base_url": settings.public_url, **made, "data_dir": str(settings.data_dir), "pids": running.pids()}
         write_private(description, served)
         _say(f"Ready at {settings.public_url}; described in {description}.")

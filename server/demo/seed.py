@@ -87,6 +87,26 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
     fresh.rename(path)
 
 
+def invite(settings: Settings, *, to: str) -> int:
+    """Put a link that works into an earlier demo's file: the last one may be used or over."""
+    logs.set_up(settings.log_level)
+    path = Path(to)
+    demo = json.loads(path.read_text())
+    link, visit_id = asyncio.run(_invite_again(settings, UUID(demo["invited"])))
+    write_private(path, {**demo, "patient_links": [link], "invited": visit_id})
+    return 0
+
+
+async def _invite_again(settings: Settings, before: UUID) -> tuple[str, str]:
+    async with _open(settings) as clinic:
+        async with clinic.database.unit(clinic.desk()) as unit:
+            visit = await unit.visits.get(before)
+        if visit.state == VisitState.BOOKED.value:
+            return await _link(clinic, before), str(before)
+        visit_id = await _book(clinic, INVITED)
+        return await _link(clinic, visit_id), str(visit_id)
+
+
 async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
     async with _open(settings) as clinic:
         doctors = [await _login(clinic, doctor) for doctor in DOCTORS]
@@ -94,10 +114,11 @@ async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
         clients = await _clients(clinic)
         for person in PATIENTS:
             await _queue_up(clinic, person)
-        invited = await _invite(clinic, INVITED)
+        invited = await _book(clinic, INVITED)
         base = settings.public_url
         return {
-            "patient_links": [invited],
+            "patient_links": [await _link(clinic, invited)],
+            "invited": str(invited),
             "doctors": doctors,
             "fhir": {"base_url": f"{base}/fhir", "token_url": f"{base}/auth/token", "clients": clients},
             "rooms": [await _room(clinic, number) for number in range(1, rooms + 1)],
@@ -159,8 +180,7 @@ async def _book(clinic: Clinic, patient: NewPatient) -> UUID:
     return visit.id
 
 
-async def _invite(clinic: Clinic, patient: NewPatient) -> str:
-    visit_id = await _book(clinic, patient)
+async def _link(clinic: Clinic, visit_id: UUID) -> str:
     now = clinic.services.clock.now()
     async with clinic.database.unit(clinic.desk()) as unit:
         return clinic.link(await unit.links.issue(visit_id, "patient", now, now + LINK_LIFE))
