@@ -63,7 +63,7 @@ class Clockwork:
         link.receive_check(leftover.data, request, leftover.address, now)
         if link.ice.current is not generation:
             self._registry.learn_ufrags(link)
-        return self._tell_progress(link)
+        return None
 
     def _learn(self, room: Room, link: Link, packet: bytes, now: float) -> None:
         up = room.ups.get(link.name.link)
@@ -79,6 +79,9 @@ class Clockwork:
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
         self._registry.reporter.repair(now)
+        news = self._registry.around.news
+        while news:
+            self._tell_progress(news.pop())
         if now >= self._feedback_at:
             self._feedback_at = now + FEEDBACK_S
             for room in self._registry.rooms.values():
@@ -94,7 +97,6 @@ class Clockwork:
     def _watch(self, room: Room, now: float) -> None:
         for link in room.links():
             link.handle_timer(now)
-            self._tell_progress(link)
             if link.is_closed:
                 self._registry.drop_link(room, link.name.link)
                 self._next_report.pop(link, None)

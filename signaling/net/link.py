@@ -26,6 +26,8 @@ class Surroundings:
     addresses: tuple[Address, ...]
     tasks: asyncio.TaskGroup
     has_tcp: bool = False
+    news: set["Link"] = field(default_factory=set)
+    """Links with progress that web has not been told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Link:
         self.peer.link = self
         self.ice = IceLite(new_credentials(), now)
         self.progress = Progress(["connecting"])
+        around.news.add(self)
         self.ssrc = secrets.randbits(32) or 1
         """Our own SSRC in RTCP to this peer."""
         self.peer.ssrc = self.ssrc
@@ -164,6 +167,7 @@ class Link:
     def _select(self, address: Address, cause: str, now: float) -> None:
         if cause != "first":
             self.progress.changes.append(PathChange(cause, max(0.0, now - self.peer.heard_at)))
+            self._around.news.add(self)
         self.peer.address = address
 
     def _announce(self) -> None:
@@ -171,6 +175,7 @@ class Link:
         if state != self._told:
             self._told = state
             self.progress.states.append(state)
+            self._around.news.add(self)
 
     def _send(self, data: bytes) -> None:
         if self.ice.selected is not None:

@@ -29,6 +29,8 @@ class TestDtlsRecord:
     def test_encrypted_alert_passes(self) -> None:
         assert is_plausible_dtls(b"\x15\xfe\xfd\x00\x01" + RECORD[5:])
 
-    @pytest.mark.parametrize("data", [RECORD[:-1], RECORD + b"\x16", b"\x16\x03\x03" + RECORD[3:], b"\x14" + b"\xfe\xfd" + bytes(10)])
+    @pytest.mark.parametrize(
+        "data", [RECORD[:-1], RECORD + b"\x16", b"\x16\x03\x03" + RECORD[3:], b"\x14" + b"\xfe\xfd" + bytes(10)]
+    )
     def test_inconsistent_records_do_not(self, data: bytes) -> None:
         assert not is_plausible_dtls(data)

@@ -118,6 +118,8 @@ class TestReadme:
         text = (Path(__file__).parents[3] / "signaling/media/README.md").read_text()
         drawn = set(re.findall(r"^    (\w+) --> (\w+): (\w+)$", text, flags=re.MULTILINE))
         table = {
-            (state.value, to.value, trigger.value) for state, row in ice.TRANSITIONS.items() for trigger, to in row.items()
+            (state.value, to.value, trigger.value)
+            for state, row in ice.TRANSITIONS.items()
+            for trigger, to in row.items()
         }
         assert drawn == table

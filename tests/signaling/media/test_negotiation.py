@@ -137,7 +137,9 @@ class TestBounds:
         with pytest.raises(SdpTooLarge):
             sdp.parse(text)
 
-    @pytest.mark.parametrize("text", ["", "hello", "v=0\r\nm=audio\r\n", "v=0\r\nm=audio x RTP/AVP 0\r\n", "v=0\r\nmm\r\n"])
+    @pytest.mark.parametrize(
+        "text", ["", "hello", "v=0\r\nm=audio\r\n", "v=0\r\nm=audio x RTP/AVP 0\r\n", "v=0\r\nmm\r\n"]
+    )
     def test_nonsense_is_bad_sdp(self, text: str) -> None:
         with pytest.raises(BadSdp):
             sdp.parse(text)

@@ -30,7 +30,9 @@ class TestReadBack:
         assert packet.bitrate_bps <= bitrate <= packet.bitrate_bps * 1.0001 + 1
 
     def test_pli_and_fir_ask_for_the_same(self) -> None:
-        assert rtcp.parse(rtcp.picture_loss(1, 9)) == rtcp.parse(rtcp.full_intra_request(1, 9, 3)) == [KeyframeRequest(9)]
+        assert (
+            rtcp.parse(rtcp.picture_loss(1, 9)) == rtcp.parse(rtcp.full_intra_request(1, 9, 3)) == [KeyframeRequest(9)]
+        )
 
     def test_compound_with_description_and_bye(self) -> None:
         packets = rtcp.parse(rtcp.receiver_report(1, []) + rtcp.description(1, "relay") + rtcp.bye(4))
@@ -60,7 +62,9 @@ class TestTransportFeedback:
         base = times[65530] - 10.0
         assert all(abs(times[n & 0xFFFF] - base - at) <= feedback.TICK_S for n, at in ARRIVALS)
 
-    @pytest.mark.parametrize("body", [b"", bytes(7), bytes(2) + b"\x00\x05" + bytes(4), bytes(2) + b"\xff\xff" + bytes(9)])
+    @pytest.mark.parametrize(
+        "body", [b"", bytes(7), bytes(2) + b"\x00\x05" + bytes(4), bytes(2) + b"\xff\xff" + bytes(9)]
+    )
     def test_bad_lengths_are_refused(self, body: bytes) -> None:
         with pytest.raises(feedback.BadFeedback):
             feedback.parse(body)

@@ -72,7 +72,9 @@ window.statistics = async (pc) => {
       found.sent += s.bytesSent; found.target = s.targetBitrate || 0; found.nack += s.nackCount || 0;
       found.sentHeight = s.frameHeight; found.limit = s.qualityLimitationReason;
     }
-    if (s.type === 'remote-inbound-rtp' && s.kind === 'video') { found.remoteLoss = s.fractionLost; found.rtt = s.roundTripTime; }
+    if (s.type === 'remote-inbound-rtp' && s.kind === 'video') {
+      found.remoteLoss = s.fractionLost; found.rtt = s.roundTripTime;
+    }
     if (s.type === 'transport') {
       found.cipher = s.srtpCipher;
       const pair = report.get(s.selectedCandidatePairId);

@@ -1,4 +1,4 @@
-"""The private parts of aiortc 1.16 that signaling/net/dtls.py stands on. A new version of aiortc is tried here first."""
+"""The private parts of aiortc 1.16 that signaling/net/dtls.py stands on. A new version is tried here first."""
 
 import asyncio
 

@@ -58,7 +58,11 @@ class TestForwarding:
         bench.poll()
         second = subscriber.received()[1]
         header = rtp.parse_header(second)
-        assert {n: second[a : a + s] for n, a, s in rtp.extensions(second, header)} == {2: b"3", 5: b"\0\1", 11: b"\x85"}
+        assert {n: second[a : a + s] for n, a, s in rtp.extensions(second, header)} == {
+            2: b"3",
+            5: b"\0\1",
+            11: b"\x85",
+        }
 
     @pytest.mark.parametrize("kind", PLANES, ids=["python", "native"])
     @pytest.mark.parametrize("segmentation", [True, False])
