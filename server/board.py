@@ -1,4 +1,6 @@
-"""Tells open consoles that the queue changed: one look a second at a mark, whoever made the change, on whatever node."""
+"""
+Tells open consoles that the queue changed: one look a second at a mark, whoever made the change, on whatever node.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ async def book(services: Services, staff: Staff, body: Mapping[str, Any], key: s
     """
     Create a visit and its patient link.
 
-    With an Idempotency-Key a repetition finds the first call's visit. Its link is made anew: only a hash of the first one
+    With an Idempotency-Key a repetition finds the first call's visit. Its link is made anew: only a hash of the first
+    one
     is kept, and whoever repeats did not get it. Raises IdempotencyConflict.
     """
     now = services.clock.now()

@@ -17,7 +17,8 @@ from server.errors import NoteNeeded, ReasonRequired, TriageNeeded
 from server.visits import Services, announce, move
 from signaling.states import QUEUED, Trigger, VisitState
 
-# Until the console's socket renews it (server/rooms.py): long enough to open the case, short enough not to lose a patient.
+# Until the console's socket renews it (server/rooms.py): long enough to open the case, short enough not to lose a
+# patient.
 LEASE_S = 60.0
 
 
@@ -158,7 +159,8 @@ class SignedVisit:
 
 async def sign(services: Services, action: Action, expected: int) -> SignedVisit:
     """
-    Sign version `expected` and complete the visit, in one unit. Signing the same version again gives the same signature.
+    Sign version `expected` and complete the visit, in one unit. Signing the same version again gives the same
+    signature.
 
     Raises NoteNeeded, StaleVersion, AlreadySigned, WrongState (end the call first), NotClaimed.
     """

@@ -13,7 +13,8 @@ from signaling.errors import SignalingError, WrongState
 from signaling.media.errors import MediaError
 from signaling.net.control import RelayError
 
-# A database restart takes half a second, a promoted standby three (security.md §12); a client that waits this long meets it.
+# A database restart takes half a second, a promoted standby three (security.md §12); a client that waits this long
+# meets it.
 RETRY_AFTER_S = 3
 
 
@@ -28,7 +29,9 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Return the JSON body. `type` is a URN: the codes are explained in server/http/README.md, not at an address."""
+        """
+        Return the JSON body. `type` is a URN: the codes are explained in server/http/README.md, not at an address.
+        """
         head = {"type": f"urn:teleconsult:problem:{self.code}", "title": HTTPStatus(self.status).phrase}
         return {**head, "status": self.status, "detail": self.detail, "code": self.code, **self.members}
 
@@ -225,7 +228,7 @@ _ANSWERS: Mapping[str, tuple[int, str]] = {
     "link-not-yet": (409, "This link opens later; come back shortly before the appointment."),
     "link-expired": (410, "This link is over its time. Ask the clinic for a new one."),
     "link-revoked": (410, "This link was replaced or withdrawn. Use the newest one, or ask the clinic."),
-    "link-used-elsewhere": (409, "This link was opened in another browser. Go on there, or ask the clinic for a new link."),
+    "link-used-elsewhere": (409, "This link is in use elsewhere. Go on there, or ask the clinic for a new link."),
     "ticket-invalid": (401, "Ask POST /api/tickets for a new ticket; each serves once, for 30 s."),
     "key-destroyed": (410, "This person's records were erased and cannot be read again."),
     "retention-not-over": (409, "The law requires keeping these records longer; see the detail in the retention plan."),
@@ -293,7 +296,10 @@ KNOWN_ERRORS = (ServerError, RecordsError, SignalingError, MediaError, RelayErro
 
 
 def problem_of(error: Exception) -> Problem:
-    """Translate an error of any package. Errors of no package, and faults of ours, become `unexpected` without a word more."""
+    """
+    Translate an error of any package. Errors of no package, and faults of ours, become `unexpected` without a word
+    more.
+    """
     if isinstance(error, ServerError):
         return Problem(error.status, error.code, str(error), error.members, error.headers)
     special = _SPECIAL.get(type(error))

@@ -1,4 +1,6 @@
-"""The intake and its triage note: answers saved as they come, red flags at once, the note sealed with the change of state."""
+"""
+The intake and its triage note: answers saved as they come, red flags at once, the note sealed with the change of state.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,25 @@ from records.triage.intake import Intake
 from records.triage.levels import Level
 from records.triage.note import not_triaged
 from server.errors import WrongStep
-from server.visits import BEFORE_CONSULT, Call, Progress, Services
-from server.visits import announce, move, progress, require, set_consents, takes
+from server.visits import (
+    BEFORE_CONSULT,
+    Call,
+    Progress,
+    Services,
+    announce,
+    move,
+    progress,
+    require,
+    set_consents,
+    takes,
+)
 from signaling.states import Trigger, VisitState
 
 log = logging.getLogger("teleconsult.intake")
 
 EMERGENCY = Level.EMERGENCY.value
-# The engine takes milliseconds, a language model up to its own 8 s (triage.md §6). Later the queue's order of arrival is
+# The engine takes milliseconds, a language model up to its own 8 s (triage.md §6). Later the queue's order of arrival
+# is
 # better than a patient who waits for a note.
 ASSESS_TIMEOUT_S = 10.0
 THREADS = 1  # the engine is pure Python: a second thread would only take turns with it
@@ -32,7 +45,8 @@ THREADS = 1  # the engine is pure Python: a second thread would only take turns 
 FAILED_ENGINE = "none: the engine failed"
 
 _TEXTS = {
-    "en": "Some of your answers can be signs of an emergency. Call {number} now. Keep this page open: our staff have been told.",
+    "en": "Some of your answers can be signs of an emergency. Call {number} now. "
+    "Keep this page open: our staff have been told.",
     "zh": "您的部分回答可能提示紧急情况。请立即拨打 {number}。请保持本页面打开：我们的工作人员已收到提醒。",
 }
 _UNALERTED_TEXTS = {
@@ -113,7 +127,8 @@ async def save(services: Services, call: Call, fields: Mapping[str, Any], final:
     """
     Save the answers so far; a final save is followed by the triage note.
 
-    The form is stored before the engine runs: whatever the engine does, no answer is lost. Repeating a save is harmless.
+    The form is stored before the engine runs: whatever the engine does, no answer is lost. Repeating a save is
+    harmless.
     """
     now = services.clock.now()
     async with services.database.unit(call.actor) as unit:

@@ -1,4 +1,6 @@
-"""The patient's side of a visit: joining by link, consents, place, waiting, leaving. Each change is one unit of work."""
+"""
+The patient's side of a visit: joining by link, consents, place, waiting, leaving. Each change is one unit of work.
+"""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from records.actors import Actor
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
-from server.visits import Call, Services, announce, move, progress, require
 from server import intake as intakes
+from server.visits import Call, Services, announce, move, progress, require
 from signaling import queue
 from signaling.states import QUEUED, Trigger, VisitState
 
@@ -32,7 +32,9 @@ def order(visits: Iterable[Visit], now: datetime) -> list[str]:
 
 
 async def place_of(services: Services, actor: Actor, visit_id: UUID, now: datetime) -> queue.Place | None:
-    """Return a waiting visit's place and wait; None when it does not wait. `actor` is the program (no patient may list)."""
+    """
+    Return a waiting visit's place and wait; None when it does not wait. `actor` is the program (no patient may list).
+    """
     async with services.database.unit(actor) as unit:
         waiting = [row.visit for row in await unit.visits.queue(WAITING_STATES)]
         practitioners = await count_practitioners(unit)

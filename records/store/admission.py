@@ -1,4 +1,7 @@
-"""What the HTTP edge keeps: failed tries, Idempotency-Keys, the language of a visit, and a mark of the queue's last change."""
+"""
+What the HTTP edge keeps: failed tries, Idempotency-Keys, the language of a visit, and a mark of the queue's last
+change.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -55,7 +58,7 @@ class Idempotency(Repository):
 
     async def claim(self, key: str, body: str, made_id: UUID) -> tuple[UUID, bool] | None:
         """
-        Return (id, True) when this call is the first, (id of the first call, False) for a repetition with the same body,
+        Return (id, True) for the first call, (id of the first call, False) for a repetition with the same body,
         None for the same key with another body.
         """
         actor = self._unit.actor.id
@@ -94,6 +97,10 @@ class QueueMark(Repository):
 
     async def read(self, states: Iterable[str]) -> tuple[int, int, datetime | None]:
         """Return a value that differs after any change of a visit in these states, or into or out of them."""
-        columns = select(func.count(), func.coalesce(func.sum(visit.c.version), 0), func.max(visit.c.updated_at))
+        columns = select(
+            func.count().label("visits"),
+            func.coalesce(func.sum(visit.c.version), 0).label("versions"),
+            func.max(visit.c.updated_at).label("newest"),
+        )
         row = (await self._run(columns.where(visit.c.tenant_id == self._tenant, visit.c.state.in_(list(states))))).one()
-        return int(row[0]), int(row[1]), row[2]
+        return int(row.visits), int(row.versions), row.newest

@@ -16,10 +16,11 @@ class Feedback(Repository):
     async def counts(self) -> dict[str, int]:
         """Return how many decisions there are by action."""
         await self._unit.authorise(Action.READ, Object.TRIAGE_DECISION)
-        query = select(triage_decision.c.action, func.count()).where(
+        query = select(triage_decision.c.action, func.count().label("times")).where(
             triage_decision.c.tenant_id == self._tenant, triage_decision.c.line.is_(None)
         )
-        return {action: count for action, count in await self._run(query.group_by(triage_decision.c.action))}
+        rows = await self._run(query.group_by(triage_decision.c.action))
+        return {row.action: int(row.times) for row in rows}
 
     async def overrides(self) -> list[tuple[str, str]]:
         """Return (level of the note, level that the practitioner set) of the newest overrides."""

@@ -14,6 +14,7 @@ from records.store.tables import link
 from records.store.tokens import new_token, token_hash
 
 JOIN = "join"
+PATIENT = "patient"
 DEVICE_KINDS = frozenset({"whip", "whep"})
 DEVICE_LIFE = timedelta(hours=12)  # one clinic day; a device's token ends with the visit all the same
 
@@ -31,9 +32,12 @@ class Links(Repository):
     """`unit.links`."""
 
     async def issue(self, visit_id: UUID, role: str, not_before: datetime, expires: datetime) -> str:
-        """Return a new join token; earlier links of the same visit and role end (re-issue revokes)."""
+        """
+        Return a new join token. A new patient link ends the earlier ones (re-issue revokes); of helpers there are many.
+        """
         await self._unit.authorise(Action.WRITE, Object.LINK)
-        await self.revoke(visit_id, role)
+        if role == PATIENT:
+            await self.revoke(visit_id, role)
         return await self._insert(visit_id, JOIN, role, (not_before, expires))
 
     async def redeem(self, token: str, session_id: str) -> Link:
@@ -59,11 +63,11 @@ class Links(Repository):
         return Link(row.visit_id, row.role, row.expires_at)
 
     async def revoke(self, visit_id: UUID, role: str | None = None) -> int:
-        """End the visit's join links, of one role or all; return how many were live."""
+        """End the visit's join links of one role, or every link, devices' too; return how many were live."""
         await self._unit.authorise(Action.WRITE, Object.LINK)
-        which: ColumnElement[bool] = (link.c.visit_id == visit_id) & (link.c.kind == JOIN) & link.c.revoked_at.is_(None)
+        which: ColumnElement[bool] = (link.c.visit_id == visit_id) & link.c.revoked_at.is_(None)
         if role is not None:
-            which &= link.c.role == role
+            which &= (link.c.kind == JOIN) & (link.c.role == role)
         revoked = await self._run(update(link).where(which).values(revoked_at=self._unit.now))
         if revoked.rowcount:
             await self._audit("U", visit_id, "revoke")

@@ -11,7 +11,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from server.errors import TooManyRequests
 
-# RFC 9106 §4, second recommended option, with one lane: 64 MiB and three passes are 0.1-0.2 s on one core. More lanes would
+# RFC 9106 §4, second recommended option, with one lane: 64 MiB and three passes are 0.1-0.2 s on one core. More lanes
+# would
 # let one login take every core from the relays.
 TIME_COST, MEMORY_KIB, LANES = 3, 65_536, 1
 # Two at once hold 128 MiB; sixteen waiting are two seconds, after which a person has given up anyway.
@@ -40,7 +41,9 @@ class Passwords:
         return self._hasher.hash(password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Say whether the password is right; None is an unknown account. Raises TooManyRequests when the queue is full."""
+        """
+        Say whether the password is right; None is an unknown account. Raises TooManyRequests when the queue is full.
+        """
         if self._pending >= AT_ONCE + WAITING:
             raise TooManyRequests(2)
         self._pending += 1

@@ -57,8 +57,8 @@ def _principal(session: Session) -> Principal | None:
     row = session.principal
     match row.get("kind"):
         case "link":
-            visit_id, role = UUID(row["visit_id"]), LinkRole(row["role"])
-            return LinkHolder(DEFAULT_TENANT, session.id, visit_id, role, row["bearer"])
+            visit_id = UUID(row["visit_id"])
+            return LinkHolder(DEFAULT_TENANT, session.id, visit_id, LinkRole(row["role"]), row["bearer"])
         case "staff":
             display, number = row["display"], row["registration_number"]
             role = StaffRole(row["role"])
@@ -80,7 +80,7 @@ async def open_staff(unit: Unit, account: Account) -> str:
     The row keeps the professional name, which a register publishes, so that no call needs the account again. Whoever
     disables an account must end its sessions (server/auth/accounts.py does).
     """
-    row = {"kind": "staff", "account_id": str(account.id), "role": StaffRole(account.role).value}
+    row: dict[str, str | None] = {"kind": "staff", "account_id": str(account.id), "role": StaffRole(account.role).value}
     row |= {"display": account.display, "registration_number": account.registration_number}
     return await unit.sessions.create(row, STAFF_ABSOLUTE_S, STAFF_IDLE_S)
 

@@ -6,7 +6,8 @@ import math
 from collections import OrderedDict
 from dataclasses import dataclass
 
-# One bucket is about 200 bytes: 2 MB. A flood from more addresses than this evicts the oldest, that is, the fullest, buckets.
+# One bucket is about 200 bytes: 2 MB. A flood from more addresses than this evicts the oldest, that is, the fullest,
+# buckets.
 MAX_BUCKETS = 10_000
 
 
@@ -35,7 +36,9 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, key: tuple[str, ...], rate: Rate, now: float, cost: float = 1.0) -> int:
-        """Take from a key's bucket. Returns 0 when there was enough, else the whole seconds to wait (nothing is taken)."""
+        """
+        Take from a key's bucket. Returns 0 when there was enough, else the whole seconds to wait (nothing is taken).
+        """
         bucket = self._filled(key, rate, now)
         if bucket.tokens >= cost:
             bucket.tokens -= cost

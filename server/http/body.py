@@ -13,11 +13,11 @@ from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError
 
 from server.errors import BodyTooLarge, BodyTooSlow, InvalidBody, InvalidJson, UnsupportedMediaType
-from server.http import schemas
 from server.http.operations import BY_ROUTE
 
 MAX_BYTES = 1 << 20  # security.md §8; inflated too
-# An intake is 3 kB; over a 2 kB/s line it arrives in two seconds. Ten times that frees the connection of a slow attacker.
+# An intake is 3 kB; over a 2 kB/s line it arrives in two seconds. Ten times that frees the connection of a slow
+# attacker.
 ARRIVAL_S = 20.0
 MAX_DEPTH = 32  # our deepest body nests 4; json.loads itself would recurse to its limit
 MAX_ERRORS = 20  # told at once; a page has fewer fields
@@ -29,7 +29,7 @@ async def read(request: web.Request, key: tuple[str, str]) -> Mapping[str, Any]:
     if operation is None or operation.body is None:
         return {}
     raw = await _arrive(request)
-    if not raw and operation.body is schemas.EMPTY:
+    if not raw and not operation.body["required"]:
         return {}
     if request.content_type != "application/json":
         raise UnsupportedMediaType
@@ -53,7 +53,9 @@ async def _arrive(request: web.Request) -> bytes:
 
 
 def parse(raw: bytes) -> dict[str, Any]:
-    """Return a JSON object. Raises InvalidJson for anything else: NaN, lone surrogates, NUL, deep nesting, doubled keys."""
+    """
+    Return a JSON object. Raises InvalidJson for anything else: NaN, lone surrogates, NUL, deep nesting, doubled keys.
+    """
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_once)
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
@@ -93,7 +95,9 @@ def _is_plain(value: Any, depth: int) -> bool:
 
 @cache
 def _validator(key: tuple[str, str]) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(BY_ROUTE[key].body, validate_formats=True)
+    body = BY_ROUTE[key].body
+    assert body is not None, "asked only for operations that take one"
+    return jsonschema_rs.Draft202012Validator(body, validate_formats=True)
 
 
 def check(value: dict[str, Any], key: tuple[str, str]) -> None:

@@ -1,5 +1,6 @@
 """
-TCP connections as aiohttp serves them, with what it leaves open: a time for headers, a number per address, quiet errors.
+TCP connections as aiohttp serves them, with what it leaves open: a time for headers, a number per address, quiet
+errors.
 
 It reaches into aiohttp in four places (`_make_server`, `_kwargs`, `_messages`, `_current_request`), which
 tests/server/test_connections.py pins.
@@ -12,7 +13,6 @@ import logging
 import socket
 from collections import Counter
 from contextlib import suppress
-from typing import cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -24,9 +24,11 @@ from server.http import security
 
 log = logging.getLogger("teleconsult.http")
 
-# A request's headers are one or two packets; on the worst line they come within seconds (security.md §8: no limit upstream).
+# A request's headers are one or two packets; on the worst line they come within seconds (security.md §8: no limit
+# upstream).
 HEADERS_S = 10.0
-# Unacknowledged data, a closed window included: a reader that is gone or plays dead for so long is cut off by the kernel.
+# Unacknowledged data, a closed window included: a reader that is gone or plays dead for so long is cut off by the
+# kernel.
 UNREAD_MS = 30_000
 # A ward behind one address: 60 pages with six connections each. The proxy of the settings is not counted.
 PER_ADDRESS = 400
@@ -65,7 +67,9 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is not HTTP with a problem document. Upstream logs and echoes the line, which may hold a token."""
+        """
+        Answer what is not HTTP with a problem document. Upstream logs and echoes the line, which may hold a token.
+        """
         log.info("http.malformed", extra={"status": status, "error": type(exc).__name__})
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun; nothing more can be said")
@@ -73,7 +77,9 @@ class Connection(RequestHandler):
         response = problems.answer(
             Problem(500, "unexpected", "This is our fault.")
             if is_ours
-            else Problem(status, "bad-request", "The request line, a header or the framing of the body is not HTTP/1.1.")
+            else Problem(
+                status, "bad-request", "The request line, a header or the framing of the body is not HTTP/1.1."
+            )
         )
         response.headers.update(security.headers_for("/", is_https=False))
         response.force_close()
@@ -148,4 +154,4 @@ class Runner(web.AppRunner):
         self._uncounted = uncounted
 
     async def _make_server(self) -> Server:
-        return ConnectionServer(cast(Server, await super()._make_server()), self._uncounted)
+        return ConnectionServer(await super()._make_server(), self._uncounted)

@@ -1,4 +1,7 @@
-"""What every request passes: an id, headers, the origin check, rates, who is asking, the body's shape; and every error's answer."""
+"""
+What every request passes: an id, headers, the origin check, rates, who is asking, the body's shape; and every error's
+answer.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +40,13 @@ log = logging.getLogger("teleconsult.http")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID = web.RequestKey("request_id", str)
-PRINCIPAL = web.RequestKey("principal", object)
-BODY = web.RequestKey("body", dict)
+PRINCIPAL: web.RequestKey[Principal | None] = web.RequestKey("principal")
+BODY: web.RequestKey[Any] = web.RequestKey("body")
+"""The body as the operation's schema admitted it: a JSON object."""
 BUCKETS = web.AppKey("buckets", Buckets)
 
-# A page polls nothing and loads some 40 files once; a ward behind one address has 20 of them. This stops a loop, not a ward.
+# A page polls nothing and loads some 40 files once; a ward behind one address has 20 of them. This stops a loop, not a
+# ward.
 USUAL = Rate(burst=200, per_s=50)
 # What costs us a password hash or a database write per call, and what a person does once.
 RATES: Mapping[tuple[str, str], Rate] = {

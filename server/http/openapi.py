@@ -60,7 +60,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "x-problems": list(operation.problems),
     }
     if operation.body is not None:
-        is_optional = operation.body is schemas.EMPTY
+        is_optional = not operation.body["required"]
         described["requestBody"] = {
             "required": not is_optional,
             "content": _content("application/json", operation.body),

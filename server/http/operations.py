@@ -28,12 +28,14 @@ class Operation:
 
 _STEP = ("wrong-state", "not-found")
 _MINE = ("wrong-state", "not-found", "not-claimed")
+_VERSIONED = ("stale-version", "if-match-required", "invalid-header")
 _LINKS = ("link-unknown", "link-not-yet", "link-expired", "link-revoked", "link-used-elsewhere")
 
 OPERATIONS = (
     Operation("POST", "/api/join", "Redeem a join link in this browser", body=s.JOIN, answer=s.JOINED, problems=_LINKS),
     Operation("GET", "/api/visit", "The visit as its patient or helper sees it", answer=s.VISIT),
-    Operation("PUT", "/api/visit/language", "Choose the language", body=s.LANGUAGE, answer=s.opened({"lang": s.STRING})),
+    Operation("PUT", "/api/visit/language", "Choose the language", body=s.LANGUAGE,
+              answer=s.opened({"lang": s.STRING})),
     Operation("PUT", "/api/visit/consents", "Answer the three consents", body=s.CONSENTS, problems=_STEP,
               answer=s.opened({"state": s.STRING, "consents": s.CONSENT_ANSWERS})),
     Operation("PUT", "/api/visit/place", "Say where the patient is and how to call back", body=s.PLACE,
@@ -64,19 +66,22 @@ OPERATIONS = (
     Operation("DELETE", "/api/visits/{id}/links", "Revoke every link of the visit", status=204, body=s.EMPTY,
               problems=("not-found",)),
     Operation("POST", "/api/visits/{id}/claim", "Take the patient", body=s.EMPTY,
-              answer=s.opened({"state": s.STRING, "lease_until": s.nullable(s.TIME)}), problems=(*_STEP, "already-claimed")),
+              answer=s.opened({"state": s.STRING, "lease_until": s.nullable(s.TIME)}),
+              problems=(*_STEP, "already-claimed")),
     Operation("POST", "/api/visits/{id}/release", "Put the patient back, same place", body=s.EMPTY, answer=s.STATE,
               problems=_MINE),
-    Operation("POST", "/api/visits/{id}/escalate", "Declare an emergency", body=s.EMPTY, answer=s.STATE, problems=_STEP),
+    Operation("POST", "/api/visits/{id}/escalate", "Declare an emergency", body=s.EMPTY, answer=s.STATE,
+              problems=_STEP),
     Operation("POST", "/api/visits/{id}/end", "End the call", body=s.EMPTY, answer=s.STATE, problems=_MINE),
     Operation("POST", "/api/visits/{id}/void", "Entered in error", body=s.VOID, answer=s.STATE,
               problems=_STEP),
-    Operation("PUT", "/api/visits/{id}/note", "Save the doctor's note", body=s.NOTE, answer=s.opened({"version": s.INTEGER}),
-              problems=(*_MINE, "stale-version", "if-match-required", "invalid-header", "already-signed"),
+    Operation("PUT", "/api/visits/{id}/note", "Save the doctor's note", body=s.NOTE,
+              answer=s.opened({"version": s.INTEGER}),
+              problems=(*_MINE, *_VERSIONED, "already-signed"),
               takes_if_match=True),
     Operation("POST", "/api/visits/{id}/sign", "Sign the note", body=s.EMPTY, takes_if_match=True,
               answer=s.opened({"signed_at": s.TIME, "state": s.STRING}),
-              problems=(*_MINE, "stale-version", "if-match-required", "invalid-header", "already-signed", "note-needed")),
+              problems=(*_MINE, *_VERSIONED, "already-signed", "note-needed")),
     Operation("POST", "/api/visits/{id}/triage-decision", "Accept, override or reject the triage note", status=201,
               body=s.DECISION, answer=s.opened({"number": s.INTEGER, "level": s.nullable(s.STRING)}),
               problems=("not-found", "reason-required", "triage-needed")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -34,15 +35,15 @@ async def queue(request: web.Request) -> web.StreamResponse:
 
 @routes.get("/api/queue/stream", allow_head=False)
 async def stream(request: web.Request) -> web.StreamResponse:
-    """The same as server-sent events: at once, then on change. Only the newest state is ever sent: nothing queues up."""
+    """
+    The same as server-sent events: at once, then on change. Only the newest state is ever sent: nothing queues up.
+    """
     who = staff(request)
     with request.app[BOARD].listen(who.session_id) as news:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
-        try:
+        with suppress(TimeoutError, ConnectionError):  # the reader is slow or gone; EventSource comes back by itself
             await _follow(request, response, who, news)
-        except (TimeoutError, ConnectionError):
-            pass  # the reader is slow or gone; EventSource comes back by itself
     return response
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-# A name with every title and honorific fits in 200; an address or a doctor's sentence in 1,000; a note section in 20,000.
+# A name with every title and honorific fits in 200; an address or a doctor's sentence in 1,000; a note section in
+# 20,000.
 SHORT, LONG, PROSE = 200, 1_000, 20_000
 LANGUAGES = ("en", "zh")
 LEVELS = ("emergency", "urgent", "semi-urgent", "routine", "self-care")
@@ -140,8 +141,8 @@ VISIT = opened(
     {
         "id": UUID, "role": STRING, "state": STRING, "next": STRING, "lang": STRING, "patient": OBJECT,
         "consents": CONSENT_ANSWERS, "consent_text_version": STRING, "place_given": BOOLEAN, "intake": nullable(OBJECT),
-        "intake_final": BOOLEAN, "queue": PLACE_IN_QUEUE, "practitioner": nullable(PRACTITIONER), "emergency": EMERGENCY,
-        "mode": STRING, "has_summary": BOOLEAN,
+        "intake_final": BOOLEAN, "queue": PLACE_IN_QUEUE, "practitioner": nullable(PRACTITIONER),
+        "emergency": EMERGENCY, "mode": STRING, "has_summary": BOOLEAN,
     }
 )  # fmt: skip
 SUMMARY = opened(
@@ -155,15 +156,17 @@ ACCOUNT = opened({"id": UUID, "display": STRING, "role": STRING, "registration_n
 ROW = opened(
     {
         "visit_id": UUID, "level": nullable(STRING), "flags": array(STRING), "display": STRING, "age": nullable(NUMBER),
-        "sex": nullable(STRING), "lang": STRING, "state": STRING, "waited_s": INTEGER, "promised_min": nullable(array(NUMBER, 2)),
+        "sex": nullable(STRING), "lang": STRING, "state": STRING, "waited_s": INTEGER,
+        "promised_min": nullable(array(NUMBER, 2)),
         "mine": BOOLEAN, "claimed_by": nullable(STRING), "presence": STRING, "mode": STRING, "triage": STRING,
     }
 )  # fmt: skip
 QUEUE = opened({"rows": array(ROW), "counts": OBJECT, "at": TIME})
 CASE = opened(
     {
-        "visit": OBJECT, "patient": OBJECT, "place": nullable(OBJECT), "consents": CONSENT_ANSWERS, "intake": nullable(OBJECT),
-        "triage": OBJECT, "vitals": OBJECT, "chat": array(OBJECT), "note": OBJECT, "history": array(OBJECT),
+        "visit": OBJECT, "patient": OBJECT, "place": nullable(OBJECT), "consents": CONSENT_ANSWERS,
+        "intake": nullable(OBJECT), "triage": OBJECT, "vitals": OBJECT, "chat": array(OBJECT), "note": OBJECT,
+        "history": array(OBJECT),
     }
 )  # fmt: skip
 PROBLEM = opened({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING, "code": STRING})

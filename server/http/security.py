@@ -31,11 +31,16 @@ CONTENT_POLICY = "; ".join(
     )
 )
 
+OWN_DEVICES = ("camera", "microphone", "display-capture", "geolocation")
+NO_DEVICES = ("payment", "usb")
+
 _ALWAYS: Mapping[str, str] = {
     "Content-Security-Policy": CONTENT_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=(self), payment=(), usb=()",
+    "Permissions-Policy": ", ".join(
+        [*(f"{device}=(self)" for device in OWN_DEVICES), *(f"{device}=()" for device in NO_DEVICES)]
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -69,7 +74,8 @@ def is_foreign(request: Origin, public_origin: str | None) -> bool:
     """
     Say whether a request must be refused as coming from another site.
 
-    An unsafe call needs the custom header, which a foreign page cannot send without a preflight that we never grant, and
+    An unsafe call needs the custom header, which a foreign page cannot send without a preflight that we never grant,
+    and
     an Origin of ours where the browser sends one. API reads by foreign pages are refused by Sec-Fetch-Site.
     """
     if request.path.startswith(TOKEN_PREFIXES):

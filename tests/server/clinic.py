@@ -23,7 +23,11 @@ SYSTEM = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "test", Purpose.TREAT, "request
 PASSWORD = "correct horse battery staple"
 TEXT_VERSION = "2026-11"
 CONSENTS = {"consultation": True, "ai": True, "recording": False, "text_version": TEXT_VERSION}
-PLACE = {"place": "Room 5, 12 Harbour Road, Haikou", "callback": "0898 5550 1234", "emergency_contact": "daughter 0898 5550 9876"}
+PLACE = {
+    "place": "Room 5, 12 Harbour Road, Haikou",
+    "callback": "0898 5550 1234",
+    "emergency_contact": "daughter 0898 5550 9876",
+}
 COUGH = {"complaint": "I have had a mild cough and a runny nose for two days", "age": 34, "sex": "female"}
 CHEST_PAIN = {"complaint": "crushing chest pain spreading to my left arm, I am sweating", "age": 61, "sex": "male"}
 PATIENT = {"name": "Ada Canary", "birth_date": "1953-07-21", "sex": "female", "phone": "0898 5550 1111"}
@@ -178,5 +182,10 @@ class Clinic:
         """Do what the live room does when doctor and patient meet (server/rooms.py)."""
         async with self.database.unit(SYSTEM) as unit:
             await unit.visits.transition(
-                UUID(visit_id), expected={"called"}, to="in_consult", trigger="both_present", cause=None, at=self.clock.now()
+                UUID(visit_id),
+                expected={"called"},
+                to="in_consult",
+                trigger="both_present",
+                cause=None,
+                at=self.clock.now(),
             )

@@ -99,7 +99,8 @@ class TestEnforcement:
 
 STAFF_CALLS = [
     ("GET", "", None), ("POST", "/links", {"role": "caregiver"}), ("DELETE", "/links", None), ("POST", "/claim", None),
-    ("POST", "/release", None), ("POST", "/escalate", None), ("POST", "/end", None), ("POST", "/void", {"reason": "test"}),
+    ("POST", "/release", None), ("POST", "/escalate", None), ("POST", "/end", None),
+    ("POST", "/void", {"reason": "test"}),
     ("POST", "/sign", None), ("POST", "/triage-decision", {"action": "accept"}),
 ]  # fmt: skip
 
