@@ -74,6 +74,14 @@ class NotSupported(FhirError):
     issue_code = "not-supported"
 
 
+class NoSuchInteraction(FhirError):
+    """The type is served, but not in this way."""
+
+    code = "fhir-no-such-interaction"
+    status = 405
+    issue_code = "not-supported"
+
+
 class UnknownType(FhirError):
     """The type in the URL is none that this server serves."""
 

@@ -50,7 +50,10 @@ SERVED_TYPES = frozenset(INTERACTIONS)
 COMPARTMENTS = ("Patient", "Encounter")
 
 # Interactions on the server as a whole.
-SYSTEM_INTERACTIONS: tuple[str, ...] = ()
+SYSTEM_INTERACTIONS: tuple[str, ...] = ("transaction", "batch")
 
 # Operation -> (types, definition)
-OPERATIONS: Mapping[str, tuple[frozenset[str], str]] = {}
+OPERATIONS: Mapping[str, tuple[frozenset[str], str]] = {
+    "$validate": (SERVED_TYPES - {"AuditEvent"}, "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+    "$everything": (frozenset({"Patient"}), "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+}

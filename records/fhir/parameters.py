@@ -52,7 +52,8 @@ class Source:
 def parameters(type_: str) -> Mapping[str, SearchParameter]:
     """Give the parameters that this server supports on a type."""
     refused = UNSUPPORTED.get(type_, frozenset())
-    return {code: p for code, p in search_parameters(type_).items() if code not in refused}
+    found = search_parameters(type_).items()
+    return {code: p for code, p in found if code not in refused and p.kind != "special"}
 
 
 @cache

@@ -1,0 +1,178 @@
+"""Transaction and batch Bundles: what each entry wants, in which order, and how references inside are resolved (§3.1.0.11)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from records.fhir import text
+from records.fhir.errors import BadRequest, NotSupported, TooCostly
+from records.fhir.interactions import INTERACTIONS
+
+Json = dict[str, Any]
+# One transaction holds its locks until the end; a hospital's nightly load is split into such pieces.
+MAX_ENTRIES = 2_000
+_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the Bundle as an interaction."""
+
+    number: int
+    """Place in the Bundle; the answer's entries come in the same order."""
+    method: str
+    type: str
+    id: str = ""
+    criteria: tuple[tuple[str, str], ...] = ()
+    """Search criteria in the URL (conditional update) or in ifNoneExist (conditional create)."""
+    resource: Json | None = None
+    full_url: str = ""
+    if_match: int | None = None
+    path: str = ""
+    """The URL below [base], as it was sent."""
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the step changes something."""
+        return self.method in ("POST", "PUT", "PATCH", "DELETE")
+
+
+def steps_of(bundle: Json, base_url: str) -> list[Step]:
+    """Give the steps of a valid Bundle, in its order. Raises BadRequest, NotSupported, TooCostly."""
+    if bundle.get("type") not in ("transaction", "batch"):
+        raise BadRequest("the Bundle posted to the base is a transaction or a batch", path="Bundle.type")
+    entries = bundle.get("entry", [])
+    if len(entries) > MAX_ENTRIES:
+        raise TooCostly(f"a Bundle has at most {MAX_ENTRIES} entries; send it in pieces")
+    return [_step(number, entry, base_url) for number, entry in enumerate(entries)]
+
+
+def _step(number: int, entry: Json, base_url: str) -> Step:
+    request = entry.get("request", {})
+    where = f"Bundle.entry[{number}].request"
+    method, url = str(request.get("method", "")), str(request.get("url", ""))
+    path = url.removeprefix(base_url).lstrip("/")
+    target, _, query = path.partition("?")
+    type_, _, id_ = target.partition("/")
+    if type_ not in INTERACTIONS or "/" in id_ or method not in _ORDER:
+        raise NotSupported("the entry's url is no interaction of this server", path=f"{where}.url")
+    criteria = parse_qsl(query, keep_blank_values=True)
+    if method == "POST":
+        criteria = parse_qsl(str(request.get("ifNoneExist", "")).lstrip("?"), keep_blank_values=True)
+    step = Step(
+        number,
+        method,
+        type_,
+        id_,
+        tuple(criteria),
+        entry.get("resource"),
+        str(entry.get("fullUrl", "")),
+        _version(request.get("ifMatch"), where),
+        path,
+    )
+    _check(step, where)
+    return step
+
+
+def _check(step: Step, where: str) -> None:
+    needs_resource = step.method in ("POST", "PUT", "PATCH")
+    if needs_resource and step.resource is None:
+        raise BadRequest("the entry needs a resource", path=f"Bundle.entry[{step.number}].resource")
+    if step.method == "POST" and step.id:
+        raise BadRequest("a create is posted to its type", path=f"{where}.url")
+    if step.method in ("PUT", "PATCH", "DELETE") and not step.id and not step.criteria:
+        raise BadRequest("the entry needs an id or search criteria", path=f"{where}.url")
+    if step.method in ("POST", "PUT") and step.resource and step.resource.get("resourceType") != step.type:
+        raise BadRequest("the entry's url is for another type than its resource", path=f"{where}.url")
+    if step.method == "PUT" and step.id and step.resource and step.resource.get("id") != step.id:
+        raise BadRequest("the resource's id must be the one in the url", path=f"{where}.url")
+
+
+def _version(tag: Any, where: str) -> int | None:
+    if tag is None:
+        return None
+    digits = str(tag).removeprefix("W/").strip('"')
+    if not digits.isdecimal() or len(digits) > 9:
+        raise BadRequest('ifMatch is one version, for example W/"3"', path=f"{where}.ifMatch")
+    return int(digits)
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """Give the order of processing: delete, create, update, read; updates by id, so that two transactions never deadlock."""
+    return sorted(steps, key=lambda s: (_ORDER[s.method], s.type, s.id, s.number))
+
+
+def refuse_overlap(steps: Sequence[Step]) -> None:
+    """Refuse a transaction that writes one resource twice (§3.1.0.11.2). Call after criteria became ids."""
+    seen: set[tuple[str, str]] = set()
+    for step in steps:
+        if not step.is_write or not step.id:
+            continue
+        if (step.type, step.id) in seen:
+            raise BadRequest("two entries write the same resource", path=f"Bundle.entry[{step.number}]")
+        seen.add((step.type, step.id))
+
+
+def patch_in(step: Step) -> Any:
+    """Give the JSON Patch that a PATCH entry carries in a Binary."""
+    resource = step.resource or {}
+    where = f"Bundle.entry[{step.number}].resource"
+    if resource.get("resourceType") != "Binary" or resource.get("contentType") != "application/json-patch+json":
+        raise NotSupported("a patch in a Bundle is a Binary of application/json-patch+json", path=where)
+    try:
+        return text.loads(base64.b64decode(resource.get("data", "")))
+    except binascii.Error:
+        raise BadRequest("data is not base64", path=where) from None
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """Give every literal reference of a resource, contained ones included."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references_in(item)
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            if name == "reference" and isinstance(child, str):
+                yield child
+            elif isinstance(child, dict | list):
+                yield from references_in(child)
+
+
+def with_references(value: Any, resolved: Mapping[str, str]) -> Any:
+    """Give a resource whose references to other entries name their new ids; also uris, such as Attachment.url."""
+    return _replaced(value, lambda found: resolved.get(found, found))
+
+
+def _replaced(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [_replaced(item, change) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: change(child)
+            if isinstance(child, str) and (name == "reference" or child.startswith("urn:"))
+            else _replaced(child, change)
+            for name, child in value.items()
+        }
+    return value
+
+
+def resolved_ids(steps: Sequence[Step], base_url: str) -> dict[str, str]:
+    """Give how other entries may name each written resource: fullUrl and what it ends with."""
+    found: dict[str, str] = {}
+    for step in steps:
+        if step.full_url and step.id and step.method in ("POST", "PUT"):
+            target = f"{step.type}/{step.id}"
+            found[step.full_url] = target
+            if "://" in step.full_url and not step.full_url.startswith(base_url):
+                found["/".join(step.full_url.rsplit("/", 2)[-2:])] = target
+    return found
+
+
+def with_id(step: Step, id_: str) -> Step:
+    """Give the step with the id that was found or drawn for it."""
+    return replace(step, id=id_)

@@ -1,0 +1,71 @@
+"""Patient/$everything: one pass over the patient's compartment, with every type's visibility in the predicate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from records.fhir.errors import ResourceUnknown
+from records.fhir.query import Access
+from records.store.resource_rows import COLUMNS, FIELD, Stored, driver, opened
+from records.store.search_sql import Statement, compartment_keys
+
+if TYPE_CHECKING:
+    from records.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What is asked for."""
+
+    patient_id: str
+    types: frozenset[str]
+    since: datetime | None
+    after: int
+    """Row of the last resource of the page before."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page."""
+
+    resources: Sequence[Stored]
+    next_row: int | None
+
+
+async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Found:
+    """Give one page, oldest first. Raises ResourceUnknown for a patient that the client may not see."""
+    await unit.resources.read(access, "Patient", wanted.patient_id)
+    statement = Statement(unit.actor.tenant_id, access, lambda text: unit.blinds(FIELD, text), "r")
+    records = await (await driver(unit)).fetch(_sql(statement, wanted), *statement.values)
+    found = [await opened(unit, record) for record in records[: wanted.count]]
+    for type_ in sorted({s.type for s in found}):
+        await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")
+    return Found(found, found[-1].row if len(records) > wanted.count else None)
+
+
+def _sql(statement: Statement, wanted: Everything) -> str:
+    patient = statement.bind(wanted.patient_id)
+    branches = []
+    for type_ in sorted(wanted.types & set(statement.access.grants)):
+        keys = compartment_keys("Patient", type_)
+        if type_ == "Patient":
+            branches.append(f"(r.type = 'Patient' and r.id = {patient} and {statement.visible('r', type_)})")
+        elif keys:
+            refers = f"x.target_type = 'Patient' and x.target_id = {patient} and x.key = any({statement.tokens(keys)})"
+            inner = f"r.row in (select x.row from resource_reference x where x.tenant_id = $1 and {refers})"
+            branches.append(f"(r.type = {statement.bind(type_)} and {inner} and {statement.visible('r', type_)})")
+    since = f" and r.updated_at >= {statement.bind(wanted.since)}" if wanted.since else ""
+    # Every branch lies within what refers to the patient: this one scan of an index bounds them all.
+    scope = (
+        f"(r.type = 'Patient' and r.id = {patient} or r.row in (select x.row from resource_reference x"
+        f" where x.tenant_id = $1 and x.target_type = 'Patient' and x.target_id = {patient}))"
+    )
+    return (
+        f"select {COLUMNS} from resource r where r.tenant_id = $1 and not r.deleted and {scope}"
+        f" and ({' or '.join(branches) or 'false'}) and r.row > {statement.bind(wanted.after)}{since}"
+        f" order by r.row limit {wanted.count + 1}"
+    )

@@ -1,0 +1,216 @@
+"""POST [base]: transaction (all or nothing, one unit) and batch (each entry by itself)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from aiohttp import web
+
+from records.errors import RecordsError
+from records.fhir import text
+from records.fhir.bundle import part_of
+from records.fhir.errors import BadRequest, FhirError, Issue, MultipleMatches, NotSupported
+from records.fhir.interactions import SERVED_TYPES
+from records.fhir.outcome import operation_outcome
+from records.fhir.patch import json_patch
+from records.fhir.search import Surroundings, parse_search
+from records.fhir.transaction import (
+    Step,
+    in_order,
+    patch_in,
+    references_in,
+    refuse_overlap,
+    resolved_ids,
+    steps_of,
+    with_id,
+    with_references,
+)
+from records.fhir.validate import validate
+from records.store.resources import Page, Stored, Write
+from records.store.unit import Unit
+from server.http.fhir_audit import read_audit_event
+from server.http.fhir_call import Call, answer, status_of
+from server.http.fhir_search import searchset_of
+from server.http.fhir_write import match
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one step."""
+
+    status: int
+    stored: Stored | None = None
+    content: bytes = b""
+    """Resource or OperationOutcome to put into the answer."""
+
+
+async def bundle(call: Call) -> web.Response:
+    """POST [base]"""
+    body = await call.resource()
+    if body["resourceType"] != "Bundle":
+        raise BadRequest("post a Bundle to the base, other resources to their type", path="resourceType")
+    validate(body)
+    steps = steps_of(body, call.base)
+    if body["type"] == "transaction":
+        return _answer(call, "transaction-response", await _transaction(call, steps))
+    return _answer(call, "batch-response", [await _alone(call, step) for step in steps])
+
+
+async def _transaction(call: Call, steps: Sequence[Step]) -> list[Done]:
+    async with call.database.unit(call.actor) as unit:
+        identified, existing = await _identified(call, unit, steps)
+        refuse_overlap(identified)
+        known = resolved_ids(identified, call.base)
+        known |= await _conditional_references(call, unit, identified)
+        done: dict[int, Done] = {}
+        for step in in_order(identified):
+            resolved = replace(step, resource=with_references(step.resource, known)) if step.resource else step
+            try:
+                done[step.number] = await _run(call, unit, resolved, existing.get(step.number))
+            except FhirError as error:
+                error.issues = [_placed(issue, step) for issue in error.issues]
+                raise
+    return [done[number] for number in range(len(steps))]
+
+
+def _placed(issue: Issue, step: Step) -> Issue:
+    """Say which entry failed: without it a client cannot mend 1,000 of them."""
+    if issue.path.startswith("Bundle."):
+        return issue
+    return replace(issue, path=f"Bundle.entry[{step.number}]" + (f".resource ({issue.path})" if issue.path else ""))
+
+
+async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[list[Step], dict[int, Stored]]:
+    """Give every write an id before anything is written; conditional ones in the order of their criteria (locks)."""
+    ids = {s.number: str(uuid4()) for s in steps if s.method == "POST"}
+    existing: dict[int, Stored] = {}
+    conditional = [s for s in steps if s.criteria and s.is_write and not s.id]
+    for step in sorted(conditional, key=lambda s: (s.type, sorted(s.criteria))):
+        found = await match(call, unit, step.type, step.criteria)
+        if found is not None:
+            ids[step.number], existing[step.number] = found.id, found
+        elif step.method == "PUT":
+            ids[step.number] = str((step.resource or {}).get("id") or uuid4())
+        elif step.method != "POST":
+            raise BadRequest("no resource matches the criteria", path=f"Bundle.entry[{step.number}].request.url")
+    return [with_id(s, ids.get(s.number, s.id)) for s in steps], existing
+
+
+async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step]) -> dict[str, str]:
+    """Resolve `Patient?identifier=…` in references; exactly one resource must match (§3.1.0.11.3)."""
+    wanted = {r for s in steps if s.resource for r in references_in(s.resource) if "?" in r and "://" not in r}
+    found: dict[str, str] = {}
+    for reference in sorted(wanted):
+        type_, _, query = reference.partition("?")
+        if type_ not in SERVED_TYPES:
+            raise NotSupported("a conditional reference is Type?criteria")
+        call.need(type_, "search-type", "s")
+        pairs = [*parse_qsl(query, keep_blank_values=True), ("_count", "2")]
+        search = parse_search(type_, pairs, Surroundings(call.now, call.base, is_strict=True))
+        if not search.where:
+            raise BadRequest("a conditional reference needs criteria")
+        matches = (await unit.resources.search(call.access, search, Page(call.access.client_id))).matches
+        if len(matches) != 1:
+            raise MultipleMatches(f"a conditional reference matches {'no' if not matches else 'more than one'} {type_}")
+        found[reference] = f"{type_}/{matches[0].id}"
+    return found
+
+
+async def _alone(call: Call, step: Step) -> Done:
+    """Run one entry of a batch in its own unit; its failure is its own."""
+    try:
+        async with call.database.unit(call.actor) as unit:
+            (identified,), existing = await _identified(call, unit, [step])
+            return await _run(call, unit, identified, existing.get(step.number))
+    except FhirError as error:
+        return Done(error.status, content=text.dumps(operation_outcome(error.issues)))
+    except RecordsError as error:
+        status, issue = status_of(error)
+        return Done(status, content=text.dumps(operation_outcome([issue])))
+
+
+async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> Done:
+    match step.method:
+        case "POST":
+            return await _create(call, unit, step, existing)
+        case "PUT":
+            call.need(step.type, "update", "u")
+            stored = await unit.resources.save(_resource(step), Write(step.if_match, access=call.access))
+            return Done(201 if stored.is_new else 200, stored, stored.content)
+        case "PATCH":
+            return await _patch(call, unit, step)
+        case "DELETE":
+            call.need(step.type, "delete", "d")
+            deleted = await unit.resources.delete(step.type, step.id, Write(step.if_match, access=call.access))
+            return Done(204, deleted)
+        case _:
+            return await _get(call, unit, step)
+
+
+def _resource(step: Step) -> Json:
+    resource = {**(step.resource or {}), "id": step.id}
+    validate(resource)
+    return resource
+
+
+async def _create(call: Call, unit: Unit, step: Step, existing: Stored | None) -> Done:
+    call.need(step.type, "create", "c")
+    if existing is not None:
+        return Done(200, existing, existing.content)
+    stored = await unit.resources.save(_resource(step), Write(must_be_new=True, access=call.access, is_fresh=True))
+    return Done(201, stored, stored.content)
+
+
+async def _patch(call: Call, unit: Unit, step: Step) -> Done:
+    call.need(step.type, "patch", "u")
+    current = await unit.resources.read(call.access, step.type, step.id)
+    after = json_patch(text.loads(current.content), patch_in(step))
+    if after.get("resourceType") != step.type or after.get("id") != step.id:
+        raise BadRequest("a patch may not change resourceType or id")
+    validate(after)
+    stored = await unit.resources.save(after, Write(step.if_match or current.version, access=call.access))
+    return Done(200, stored, stored.content)
+
+
+async def _get(call: Call, unit: Unit, step: Step) -> Done:
+    if step.id:
+        call.need(step.type, "read", "r")
+        if step.type == "AuditEvent":
+            return Done(200, content=await read_audit_event(unit, call.access, step.id))
+        stored = await unit.resources.read(call.access, step.type, step.id)
+        return Done(200, stored, part_of(stored.content, "false", ()))
+    call.need(step.type, "search-type", "s")
+    return Done(200, content=await searchset_of(call, unit, step.type, Page(call.access.client_id, step.criteria)))
+
+
+def _answer(call: Call, type_: str, done: Sequence[Done]) -> web.Response:
+    wants_content = call.prefer("return") == "representation"
+    entries = [_entry(call, each, wants_content) for each in done]
+    head = text.dumps({"resourceType": "Bundle", "id": str(uuid4()), "type": type_})[:-1]
+    return answer(200, head + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
+
+
+def _entry(call: Call, done: Done, wants_content: bool) -> bytes:
+    response: Json = {"status": f"{done.status} {HTTPStatus(done.status).phrase}"}
+    stored = done.stored
+    if stored is not None:
+        response["location"] = f"{call.base}/{stored.type}/{stored.id}/_history/{stored.version}"
+        response["etag"] = f'W/"{stored.version}"'
+        at = stored.updated_at.astimezone(UTC).isoformat(timespec="milliseconds")
+        response["lastModified"] = at.replace("+00:00", "Z")
+    parts = []
+    is_read = stored is None or done.content and not stored.is_changed and done.status == 200
+    if done.status >= 400:
+        response["outcome"] = text.loads(done.content)
+    elif done.content and (wants_content or is_read):
+        parts.append(b'"resource":' + done.content)
+    parts.append(b'"response":' + text.dumps(response))
+    return b"{" + b",".join(parts) + b"}"
