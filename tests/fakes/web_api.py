@@ -102,6 +102,12 @@ class FakeWeb:
         self._seq += 1 if journalled else 0
         await self.sockets[role].send_json({"v": 1, "type": type_, "seq": self._seq if journalled else 0, "ack": 0, "body": body})
 
+    async def sockets_of(self, role: str) -> None:
+        """Wait until the seat of this role is connected."""
+        async with asyncio.timeout(10):
+            while role not in self.sockets:
+                await asyncio.sleep(0.02)
+
     async def move(self, state: str, *, admitted: bool = False) -> None:
         """The visit changes its state, and everyone hears it."""
         self.visit["state"] = self.case["visit"]["state"] = state
@@ -289,7 +295,7 @@ async def serve(fake: FakeWeb) -> AsyncIterator[FakeWeb]:
     app = web.Application()
     app.router.add_get("/api/ws", routes.socket)
     app.router.add_get("/api/queue/stream", routes.stream)
-    app.router.add_get("/livez", lambda _request: _answered())
+    app.router.add_get("/livez", _answered)
     app.router.add_route("*", "/api/{rest:.*}", routes.api)
     for path in ("/", "/visit", "/console", "/static/{rest:.*}"):
         app.router.add_get(path, page)
@@ -305,5 +311,5 @@ async def serve(fake: FakeWeb) -> AsyncIterator[FakeWeb]:
         await runner.cleanup()
 
 
-async def _answered() -> web.Response:
+async def _answered(_request: web.Request) -> web.Response:
     return web.Response(text="ok")

@@ -1,7 +1,7 @@
 // @ts-check
 /** 患者页面和首页的中文文字。小学高年级能读懂。 */
 export const words = Object.freeze({
-  'frame.step': '第 {number} 步，共 {of} 步',
+  'frame.step': '第 {number}/{of} 步',
   'frame.help': '需要帮助？如果情况紧急：',
   'frame.emergency': '拨打 {number}',
   'language.title': 'Choose your language · 请选择语言',

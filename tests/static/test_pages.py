@@ -1,0 +1,231 @@
+"""Every page in every state, in both languages: axe-core, 400 % zoom, the size of targets, and the keyboard alone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from tests.fakes.web_api import FakeWeb, serve
+from tests.journeys.browser import WATCH_PEERS, Faults, chromium
+from tests.static.scenes import CONSOLE, PATIENT, Scene
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RUN_AXE = """async () => (await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+  .violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | '))"""
+# 1280 px wide at 400 % is 320 CSS px (WCAG 2.2 §1.4.10).
+NARROW = {"width": 320, "height": 640}
+SMALL_TARGETS = """() => [...document.querySelectorAll('button, a.button, a.tel, summary, label.choice, input:not([type=radio], [type=checkbox]), textarea')]
+  .filter((one) => one.checkVisibility()).map((one) => [one, one.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 48 || box.height < 48).map(([one, box]) => `${one.outerHTML.slice(0, 120)} ${box.width}x${box.height}`)"""
+WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 120))"""
+SCENES = {**{f"patient: {name}": scene for name, scene in PATIENT.items()}, **{f"console: {name}": scene for name, scene in CONSOLE.items()}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for all scenes."""
+    async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fake() -> AsyncIterator[FakeWeb]:
+    """A fresh server."""
+    async with serve(FakeWeb()) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A narrow page; an uncaught error or refused content fails the test."""
+    context = await browser.new_context(viewport=NARROW, permissions=["camera", "microphone"])  # type: ignore[arg-type]
+    await context.add_init_script(WATCH_PEERS)
+    opened, faults = await context.new_page(), Faults()
+    faults.watch(opened)
+    yield opened
+    await context.close()
+    assert faults.seen == []
+
+
+async def axe(page: Page) -> list[str]:
+    """Return what axe-core finds."""
+    await page.evaluate(AXE.read_text())
+    return list(await page.evaluate(RUN_AXE))
+
+
+async def axe_in_the_dark(page: Page) -> list[str]:
+    """Return what axe-core finds when only the colours have changed."""
+    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    return list(await page.evaluate(RUN_AXE.replace("runOnly: [", "runOnly: ['color-contrast'] || [")))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", SCENES)
+class TestEveryState:
+    """facts/consultation.md §12: tested in every state."""
+
+    async def test_is_accessible_and_fits(self, name: str, language: str, page: Page, fake: FakeWeb) -> None:
+        scene: Scene = SCENES[name]
+        await page.emulate_media(reduced_motion="reduce")
+        await scene.show(page, fake, language)
+        assert await axe(page) == []
+        assert await page.evaluate(WIDE) == []
+        assert await page.evaluate(SMALL_TARGETS) == []
+        assert await axe_in_the_dark(page) == []
+
+
+class TestKeyboard:
+    """The whole way without a mouse."""
+
+    async def test_patient_walks_from_link_to_waiting_room(self, page: Page, fake: FakeWeb) -> None:
+        await page.goto(f"{fake.base_url}/visit#t=TOKEN")
+        await page.wait_for_selector('[data-step="language"]')
+        await press(page, "button.large", "Enter")
+        await page.wait_for_selector('[data-step="consents"]')
+        for name in ("consultation", "ai", "recording"):
+            await press(page, f'input[name="{name}"]', "Space")
+        await press(page, "form .primary", "Enter")
+        await page.wait_for_selector('[data-step="place"]')
+        await write(page, '[name="place"]', "12 Garden Road")
+        await write(page, '[name="callback"]', "5555 0101")
+        await press(page, "form .primary", "Enter")
+        await page.wait_for_selector('[name="age"]')
+        await write(page, '[name="age"]', "61")
+        await press(page, "form .primary", "Enter")
+        await page.wait_for_selector('[name="complaint"]')
+        await write(page, '[name="complaint"]', "A cough")
+        for name in ("symptoms", "conditions", "medications", "allergies", "temperature_c"):
+            await press(page, "form .primary", "Enter")
+            await page.wait_for_selector(f'[name="{name}"]')
+        await press(page, "form .primary", "Enter")
+        await page.wait_for_selector("dl.review")
+        await press(page, "form .primary", "Enter")
+        await page.wait_for_selector('[data-step="check"]')
+        await press(page, ".actions .primary", "Enter")
+        await page.wait_for_selector('[data-step="waiting"]')
+        assert fake.visit["intake"]["complaint"] == "A cough"
+
+    async def test_doctor_signs_in_claims_rings_and_finds_the_note(self, page: Page, fake: FakeWeb) -> None:
+        await page.goto(f"{fake.base_url}/console")
+        await page.wait_for_selector(".login")
+        await write(page, '[name="email"]', "lin@demo.example")
+        await write(page, '[name="password"]', "right")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".row")
+        await page.keyboard.press("Alt+Digit1")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".triage .flags")
+        await press(page, ".case-head .primary", "Enter")
+        await page.wait_for_selector(".call-panel:not([hidden])")
+        await fake.sockets_of("doctor")
+        await page.keyboard.press("Alt+KeyR")
+        await page.keyboard.press("Alt+Digit4")
+        await page.keyboard.type("Alert and well")
+        await page.keyboard.press("Alt+KeyS")
+        await eventually(lambda: (fake.case["note"]["body"] or {}).get("findings") == "Alert and well")
+        await eventually(lambda: any(message["type"] == "ring" for message in fake.received))
+
+    async def test_focus_moves_to_the_heading_of_a_new_screen(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["consents"].show(page, fake, "en")
+        assert await page.evaluate("document.activeElement.tagName") == "H1"
+
+    async def test_focus_goes_to_the_first_wrong_field(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["place with errors"].show(page, fake, "en")
+        assert await page.evaluate("document.activeElement.name") == "place"
+
+
+class TestKept:
+    """Nothing that was typed is lost."""
+
+    async def test_reload_returns_to_the_same_question_with_the_answer(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["question complaint"].show(page, fake, "en")
+        await page.fill('[name="complaint"]', "My left knee hurts")
+        await page.reload()
+        await page.wait_for_selector('[name="complaint"]')
+        # the init script of the scene lays the older draft again, so what counts is what the server got
+        await eventually(lambda: (fake.visit["intake"] or {}).get("complaint", "").startswith("My left knee hurts"))
+
+    async def test_form_is_kept_while_the_server_is_away(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["question complaint"].show(page, fake, "en")
+        fake.problems["PUT /visit/intake"] = (503, "store-unavailable")
+        await page.fill('[name="complaint"]', "My left knee hurts")
+        await page.wait_for_selector("text=Not sent yet")
+        del fake.problems["PUT /visit/intake"]
+        await eventually(lambda: (fake.visit["intake"] or {}).get("complaint", "").startswith("My left knee hurts"), timeout_s=10)
+
+    async def test_emergency_number_shows_at_once_and_the_form_stays(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["emergency notice"].show(page, fake, "en")
+        assert await page.get_attribute(".call-now", "href") == "tel:120"
+        assert await page.input_value('[name="complaint"]') == "crushing pain"
+
+    async def test_token_leaves_the_address(self, page: Page, fake: FakeWeb) -> None:
+        await page.goto(f"{fake.base_url}/visit#t=SECRET")
+        await page.wait_for_selector('[data-step="language"]')
+        assert "SECRET" not in page.url
+        assert ("POST", "/api/join", {"token": "SECRET"}) in fake.calls
+
+    async def test_note_of_a_colleague_is_not_overwritten(self, page: Page, fake: FakeWeb) -> None:
+        await CONSOLE["taken"].show(page, fake, "en")
+        path = next(path for _, path, _ in fake.calls if path.endswith("/claim")).removeprefix("/api").replace("claim", "note")
+        fake.problems[f"PUT {path}"] = (412, "stale-version")
+        await page.fill('[name="plan"]', "mine")
+        await page.wait_for_selector("text=Someone else saved this note")
+        assert await page.input_value('[name="plan"]') == "mine"
+
+
+class TestWeight:
+    """An old phone on one bar (facts/consultation.md §12)."""
+
+    async def test_visit_page_is_below_150_kB_before_compression(self, page: Page, fake: FakeWeb) -> None:
+        sizes: dict[str, int] = {}
+
+        async def measure(response: object) -> None:
+            if "/static/" in response.url or response.url.endswith("/visit"):  # type: ignore[attr-defined]
+                sizes[response.url] = len(await response.body())  # type: ignore[attr-defined]
+
+        page.on("response", measure)
+        await PATIENT["consents"].show(page, fake, "en")
+        await page.wait_for_load_state("networkidle")
+        assert sum(sizes.values()) < 150_000, sizes
+
+
+async def press(page: Page, selector: str, key: str) -> None:
+    """Tab until the element has focus, then press a key: what a person without a mouse does."""
+    await reach(page, selector)
+    await page.keyboard.press(key)
+
+
+async def write(page: Page, selector: str, text: str) -> None:
+    """Tab to a field and type."""
+    await reach(page, selector)
+    await page.keyboard.press("ControlOrMeta+a")
+    await page.keyboard.type(text)
+
+
+async def reach(page: Page, selector: str) -> None:
+    """Tab forwards at most once around the page; the focus must be visible all the way."""
+    await page.wait_for_selector(selector)
+    for _ in range(80):
+        if await page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+        await page.keyboard.press("Tab")
+        shown = "(() => { const one = document.activeElement; return one === document.body || one.checkVisibility(); })()"
+        assert await page.evaluate(shown), "focus is on something hidden"
+    raise AssertionError(f"{selector} cannot be reached with Tab")
+
+
+async def eventually(claim: object, timeout_s: float = 5.0) -> None:
+    """Wait until the server's memory shows it."""
+    deadline = time.monotonic() + timeout_s
+    while not claim():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.05)
