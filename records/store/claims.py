@@ -4,17 +4,21 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from records.access import Action, Object
 from records.errors import AlreadyClaimed, NotClaimed, NotFound, StaleState
 from records.store.repository import Repository
+from records.store.statements import Statement
 from records.store.tables import visit, visit_transition
 from records.store.visit_rows import Visit, visit_of
 
 CLAIMABLE = frozenset({"waiting", "away"})
 CALLED = "called"
 WAITING = "waiting"
+
+_MINE = select(visit).where(visit.c.id == bindparam("visit_id"))
+_GET, _LOCK = Statement(_MINE), Statement(_MINE.with_for_update())
 
 
 class Claims(Repository):
@@ -85,9 +89,8 @@ class Claims(Repository):
         await self._audit("U", after, detail=cause or trigger)
         return after
 
-    async def _row(self, visit_id: UUID, lock: bool = False) -> Row[Any]:
-        query = select(visit).where(visit.c.tenant_id == self._tenant, visit.c.id == visit_id)
-        row = (await self._run(query.with_for_update() if lock else query)).one_or_none()
+    async def _row(self, visit_id: UUID, lock: bool = False) -> Any:
+        row = await self._first(_LOCK if lock else _GET, visit_id=visit_id)
         if row is None:
             raise NotFound("visit")
         return row

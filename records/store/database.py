@@ -21,7 +21,7 @@ from records.store.clock import Clock
 from records.store.faults import FAULTS, translate
 from records.store.keys import ROOT_KINDS, Keys
 from records.store.tables import metadata, tenant
-from records.store.unit import Unit
+from records.store.unit import Link, Unit
 
 APP_ROLE = "teleconsult_app"  # migrations/protection.py grants it what it may do
 DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000001")  # migration 0001 inserts it
@@ -122,12 +122,11 @@ class Database:
         async with self._translating(), self.engine.connect() as connection:
             raw = await _driver(connection)
             keys = Keys(self.keyring, connection, actor.tenant_id, self._clock.monotonic())
-            unit = Unit(connection, actor, self._clock.now(), keys)
+            unit = Unit(Link(connection, raw), actor, self._clock.now(), keys)
             try:
                 await _begin(raw, actor.tenant_id)
                 yield unit
-                await _append(raw, unit.audit.committing())
-                await raw.execute("COMMIT")
+                await _commit(raw, unit.audit.committing())
             except BaseException as error:  # cancellation too: the transaction must end, and what was read be recorded
                 await _give_up(raw, actor.tenant_id, unit.audit.refused(error))
                 raise
@@ -158,6 +157,7 @@ def _engine(url: str) -> AsyncEngine:
         "application_name": "teleconsult",
         "statement_timeout": str(STATEMENT_TIMEOUT_MS),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        "standard_conforming_strings": "on",  # _literal relies on it
         "jit": "off",  # our queries are short; compiling them costs more than it saves
     }
     engine = create_async_engine(
@@ -194,9 +194,15 @@ async def _begin(raw: asyncpg.Connection, tenant_id: UUID) -> None:
     await raw.execute(f"BEGIN; SET LOCAL app.tenant = '{tenant_id}'")
 
 
-async def _append(raw: asyncpg.Connection, leaves: Sequence[str]) -> None:
-    if leaves:
-        await raw.fetchval("select append_audit($1)", list(leaves))
+async def _commit(raw: asyncpg.Connection, leaves: Sequence[str]) -> None:
+    """Append to the chain and commit in one round trip: the head's lock never waits for this process's event loop."""
+    append = f"SELECT append_audit(ARRAY[{', '.join(map(_literal, leaves))}]); " if leaves else ""
+    await raw.execute(f"{append}COMMIT")
+
+
+def _literal(text: str) -> str:
+    # Sound because the connection sets standard_conforming_strings: a quote is the only character with a meaning.
+    return "'" + text.replace("'", "''") + "'"
 
 
 async def _give_up(raw: asyncpg.Connection, tenant_id: UUID, leaves: Sequence[str]) -> None:
@@ -207,8 +213,7 @@ async def _give_up(raw: asyncpg.Connection, tenant_id: UUID, leaves: Sequence[st
         await raw.execute("ROLLBACK")
         if leaves:
             await _begin(raw, tenant_id)
-            await _append(raw, leaves)
-            await raw.execute("COMMIT")
+            await _commit(raw, leaves)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         raw.terminate()  # the unit's own error is on its way to the caller
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from records.access import Action, Object
 from records.store.repository import Repository
 from records.store.sealing import Cell
+from records.store.statements import Statement
 from records.store.tables import intake
 
 
@@ -24,6 +25,18 @@ class StoredIntake:
     final: bool
     updated_at: datetime
 
+_GET = Statement(select(intake).where(intake.c.visit_id == bindparam("visit_id")))
+_INSERT = insert(intake).values({column.name: bindparam(column.name) for column in intake.c})
+_PUT = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["tenant_id", "visit_id"],
+        set_={
+            "version": intake.c.version + 1,
+            **{name: _INSERT.excluded[name] for name in ("final", "content", "updated_at")},
+        },
+    ).returning(intake.c.version)
+)
+
 
 class Intakes(Repository):
     """`unit.intakes`."""
@@ -33,22 +46,17 @@ class Intakes(Repository):
         await self._unit.authorise(Action.WRITE, Object.INTAKE, visit_id)
         patient_id = await self._unit.patient_of(visit_id)
         sealed = await self._seal_json(patient_id, _cell(visit_id), content)
-        row = {"tenant_id": self._tenant, "visit_id": visit_id, "version": 1, "final": final, "content": sealed,
-               "updated_at": self._unit.now}  # fmt: skip
-        statement = upsert(intake).values(row)
-        changes = {**row, "version": intake.c.version + 1}
-        stored = await self._run(
-            statement.on_conflict_do_update(index_elements=["tenant_id", "visit_id"], set_=changes)
-            .returning(intake.c.version)
-        )  # fmt: skip
+        stored = await self._first(_PUT, tenant_id=self._tenant, visit_id=visit_id, version=1, final=final,
+                                   content=sealed, updated_at=self._unit.now)  # fmt: skip
+        assert stored is not None, "an upsert returns its row"
         await self._unit.audit.record("U", "intake", visit_id=visit_id, patient_id=patient_id)
-        return int(stored.scalar_one())
+        return int(stored.version)
 
     async def get(self, visit_id: UUID) -> StoredIntake | None:
         """Return the newest intake; None before the first."""
         await self._unit.authorise(Action.READ, Object.INTAKE, visit_id)
         patient_id = await self._unit.patient_of(visit_id)
-        row = (await self._run(select(intake).where(intake.c.visit_id == visit_id))).one_or_none()
+        row = await self._first(_GET, visit_id=visit_id)
         await self._unit.audit.record("R", "intake", visit_id=visit_id, patient_id=patient_id)
         if row is None:
             return None

@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from records.access import Action, Object
 from records.crypto import blind_index
 from records.errors import KeyDestroyed, NotFound
 from records.store.repository import Repository
 from records.store.sealing import Cell
+from records.store.statements import Statement
 from records.store.tables import patient, patient_index
 
 TEXT_COLUMNS = ("name", "birth_date", "sex", "phone", "identity_number", "address")
 # Of the tokens a search matches, this many patients are opened to re-check; the size rule expects about 30.
 MAX_CANDIDATES = 1_000
+
+
+_GET = Statement(select(patient).where(patient.c.id == bindparam("patient_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Patients(Repository):
         await self._unit.audit.record("E", "patient", detail=f"search {field}")
         return found
 
-    async def _readable(self, rows: Iterable[Row[Any]]) -> dict[UUID, PatientIdentity]:
+    async def _readable(self, rows: Iterable[Any]) -> dict[UUID, PatientIdentity]:
         found = {}
         for row in rows:
             identity = await self._opened_or_none(row)
@@ -159,19 +163,19 @@ class Patients(Repository):
                 await self._unit.audit.record("R", "patient", entity_id=str(row.id), patient_id=row.id)
         return found
 
-    async def _row(self, patient_id: UUID) -> Row[Any]:
-        row = (await self._run(select(patient).where(patient.c.id == patient_id))).one_or_none()
+    async def _row(self, patient_id: UUID) -> Any:
+        row = await self._first(_GET, patient_id=patient_id)
         if row is None:
             raise NotFound("patient")
         return row
 
-    async def _opened_or_none(self, row: Row[Any]) -> PatientIdentity | None:
+    async def _opened_or_none(self, row: Any) -> PatientIdentity | None:
         try:
             return await self._opened(row)
         except KeyDestroyed:
             return None
 
-    async def _opened(self, row: Row[Any]) -> PatientIdentity:
+    async def _opened(self, row: Any) -> PatientIdentity:
         texts = {
             column: await self._open_text(row.id, _cell(row.id, column), getattr(row, column))
             for column in TEXT_COLUMNS

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, Executable
 
 from records.store.sealing import Cell
+from records.store.statements import Row, Statement
 
 if TYPE_CHECKING:
     from records.store.unit import Unit
@@ -22,6 +23,12 @@ class Repository:
 
     async def _run(self, statement: Executable) -> CursorResult[Any]:
         return await self._unit.connection.execute(statement)
+
+    async def _all(self, statement: Statement, **parameters: Any) -> list[Row]:
+        return await statement.all(self._unit.raw, **parameters)
+
+    async def _first(self, statement: Statement, **parameters: Any) -> Row | None:
+        return await statement.first(self._unit.raw, **parameters)
 
     async def _seal_text(self, patient_id: UUID | None, cell: Cell, text: str | None) -> bytes | None:
         if text is None:

@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from records.store.repository import Repository
+from records.store.statements import Statement
 from records.store.tables import session
 from records.store.tokens import new_token, token_hash
 
 # How often at most a session's last use is written: idle time is judged to the minute, and a write each request isn't
 # worth that.
 TOUCH_S = 30
+
+_FIND = Statement(select(session).where(session.c.token_hash == bindparam("token_hash")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Sessions(Repository):
     async def find(self, token: str) -> Session | None:
         """Return the session if it is live, and note that it was used."""
         now = self._unit.now
-        row = (await self._run(select(session).where(session.c.token_hash == token_hash(token)))).one_or_none()
+        row = await self._first(_FIND, token_hash=token_hash(token))
         if row is None or row.revoked_at is not None or row.expires_at <= now:
             return None
         idle = now - row.seen_at
@@ -76,7 +79,7 @@ class Sessions(Repository):
         await self._end(session.c.principal.contains(dict(principal)))
 
     async def live(self, session_ids: Sequence[str]) -> frozenset[str]:
-        """Return which of these sessions are neither revoked nor over; an open call page counts as use of its session."""
+        """Return which of these sessions are neither revoked nor over; an open call page counts as use of one."""
         now = self._unit.now
         chosen = session.c.id.in_(session_ids) & session.c.revoked_at.is_(None) & (session.c.expires_at > now)
         live = frozenset((await self._run(select(session.c.id).where(chosen))).scalars())

@@ -5,12 +5,14 @@ Audit entries are gathered while the unit runs and appended last: the chain's he
 commit only. A unit that fails still records what it read, what it tried, and why it was refused.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
+import asyncpg
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.access import Action, Context, Object, decide
@@ -31,6 +33,7 @@ from records.store.patients import Patients
 from records.store.sealing import Cell, Sealing
 from records.store.sessions import Sessions
 from records.store.settings import Settings
+from records.store.statements import Statement
 from records.store.tables import visit
 from records.store.tickets import Tickets
 from records.store.triage_notes import TriageNotes
@@ -39,12 +42,28 @@ from records.store.visits import Visits
 if TYPE_CHECKING:
     from records.store.resources import Resources
 
+_VISIT = Statement(select(visit.c.patient_id, visit.c.practitioner_id).where(visit.c.id == bindparam("visit_id")))
+_VISITS_OF = Statement(
+    select(visit.c.id, visit.c.practitioner_id).where(visit.c.patient_id == bindparam("patient_id"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One connection in both its forms."""
+
+    connection: AsyncConnection
+    """For SQLAlchemy statements."""
+    raw: asyncpg.Connection
+    """The same connection's driver, for prepared `Statement`s."""
+
 
 class Unit:
     """What one actor may do in one transaction. Made by `Database.unit` only."""
 
-    def __init__(self, connection: AsyncConnection, actor: Actor, now: datetime, keys: Keys) -> None:
-        self.connection = connection
+    def __init__(self, link: Link, actor: Actor, now: datetime, keys: Keys) -> None:
+        self.connection = link.connection
+        self.raw = link.raw
         self.actor = actor
         self.now = now
         self.keys = keys
@@ -104,9 +123,7 @@ class Unit:
 
     async def authorise_patient(self, action: Action, object_: Object, patient_id: UUID) -> None:
         """Ask the policy about a patient rather than a visit: any visit of theirs that relates the actor counts."""
-        rows = await self.connection.execute(
-            select(visit.c.id, visit.c.practitioner_id).where(visit.c.patient_id == patient_id)
-        )
+        rows = await _VISITS_OF.all(self.raw, patient_id=patient_id)
         contexts = [self._relation(row.id, row.practitioner_id) for row in rows]
         context = Context(
             own_visit=any(each.own_visit for each in contexts),
@@ -138,8 +155,7 @@ class Unit:
     async def _visit(self, visit_id: UUID) -> tuple[UUID, UUID | None]:
         found = self._visits_seen.get(visit_id)
         if found is None:
-            columns = select(visit.c.patient_id, visit.c.practitioner_id).where(visit.c.id == visit_id)
-            row = (await self.connection.execute(columns)).one_or_none()
+            row = await _VISIT.first(self.raw, visit_id=visit_id)
             if row is None:
                 raise NotFound("visit")
             found = self._visits_seen[visit_id] = (row.patient_id, row.practitioner_id)

@@ -123,8 +123,9 @@ class Visits(Claims):
         if before.state not in set(move["expected"]):
             raise StaleState(before.state)
         changes: dict[str, Any] = {"state": move["to"], "updated_at": move["at"], "version": visit.c.version + 1}
-        if move["to"] == "waiting" and before.waiting_since is None:
-            changes["waiting_since"] = move["at"]
+        if move["to"] == "waiting":  # nobody's, also when it comes back out of a call that broke off
+            changes |= {"practitioner_id": None, "lease_until": None, "rang_at": None}
+            changes["waiting_since"] = before.waiting_since or move["at"]
         after = await self._change(visit_id, changes)
         await self._remember(after, before.state, move["trigger"], move["cause"])
         await self._audit("U", after, detail=move["trigger"])

@@ -67,12 +67,13 @@ class TestBreakGlass:
     """Staff, purpose BTG, a reason: reading, flagged."""
 
     def test_reads_and_is_flagged(self) -> None:
-        decision = decide(actor(ActorKind.PRACTITIONER, Purpose.BTG, "unconscious"), Action.READ, Object.NOTE, Context())
-        assert decision == Decision(True, "break glass", broke_glass=True)
+        subject = actor(ActorKind.PRACTITIONER, Purpose.BTG, "unconscious")
+        assert decide(subject, Action.READ, Object.NOTE, Context()) == Decision(True, "break glass", broke_glass=True)
 
     @pytest.mark.parametrize("reason", [None, ""])
     def test_not_without_a_reason(self, reason: str | None) -> None:
-        assert not decide(actor(ActorKind.PRACTITIONER, Purpose.BTG, reason), Action.READ, Object.NOTE, Context()).permit
+        subject = actor(ActorKind.PRACTITIONER, Purpose.BTG, reason)
+        assert not decide(subject, Action.READ, Object.NOTE, Context()).permit
 
     def test_never_writes(self) -> None:
         subject = actor(ActorKind.PRACTITIONER, Purpose.BTG, "unconscious")

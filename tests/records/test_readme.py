@@ -61,7 +61,8 @@ class TestTables:
             assert set(names(tables)) == {table for table, each in TABLE_CLASSES.items() if each is retention}
 
     def test_suites(self) -> None:
-        assert {int(row[0]): int(row[2]) for row in rows("suite", "cipher", "nonce", "derivation", "for")} == NONCE_BYTES
+        suites = rows("suite", "cipher", "nonce", "derivation", "for")
+        assert {int(row[0]): int(row[2]) for row in suites} == NONCE_BYTES
 
     def test_tamperings(self) -> None:
         assert [names(row[0])[0] for row in rows("tampering", "how it shows")] == [each.value for each in Tampering]
