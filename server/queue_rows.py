@@ -15,8 +15,8 @@ from records.store.triage_notes import StoredTriageNote
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
 from server.auth.principals import Staff, StaffRole, system_actor
+from server.places import BUSY_STATES, WAITING_STATES, order
 from server.visits import Services
-from server.waiting import BUSY_STATES, WAITING_STATES, order
 
 # Before waiting, a visit is listed only when its answers raised a red flag: staff are alerted.
 PREPARING_STATES = ("checked_in", "intake", "triaged")

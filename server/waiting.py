@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from records.actors import Actor
-from records.store.unit import Unit
-from records.store.visit_rows import Visit
+from records.store.live import LiveVisits
 from server import intake as intakes
+from server.places import LISTED_STATES, places
 from server.visits import Call, Services, announce, move, progress, require
 from signaling import queue
-from signaling.states import QUEUED, Trigger, VisitState
-
-WAITING_STATES = tuple(sorted(state.value for state in QUEUED))
-# Practitioners who see patients now hold at least one of these.
-BUSY_STATES = ("called", "in_consult", "held", "dropped", "emergency", "wrap_up")
-
-
-def entry(visit: Visit, is_returned: bool = False) -> queue.Entry:
-    """Return a visit as the queue's order sees it."""
-    since = visit.waiting_since or visit.created_at
-    return queue.Entry(str(visit.id), visit.level, since.timestamp(), is_returned)
-
-
-def order(visits: Iterable[Visit], now: datetime) -> list[str]:
-    """Return the ids of waiting visits in the order to be seen in."""
-    waiting = [entry(visit) for visit in visits if VisitState(visit.state) in QUEUED]
-    return [each.visit for each in queue.order(waiting, now.timestamp())]
+from signaling.states import Trigger, VisitState
 
 
 async def place_of(services: Services, actor: Actor, visit_id: UUID, now: datetime) -> queue.Place | None:
@@ -36,16 +19,8 @@ async def place_of(services: Services, actor: Actor, visit_id: UUID, now: dateti
     Return a waiting visit's place and wait; None when it does not wait. `actor` is the program (no patient may list).
     """
     async with services.database.unit(actor) as unit:
-        waiting = [row.visit for row in await unit.visits.queue(WAITING_STATES)]
-        practitioners = await count_practitioners(unit)
-    ranked = order(waiting, now)
-    return queue.places(ranked, practitioners).get(str(visit_id))
-
-
-async def count_practitioners(unit: Unit) -> int:
-    """Return how many see patients now: those who hold a visit, and one at least, or no wait could be told."""
-    busy = await unit.visits.queue(BUSY_STATES)
-    return max(1, len({row.visit.practitioner_id for row in busy if row.visit.practitioner_id is not None}))
+        listed = await LiveVisits(unit).in_states(LISTED_STATES)
+    return places(listed, now).get(str(visit_id))
 
 
 async def enter(services: Services, call: Call) -> tuple[str, queue.Place | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from records.fhir.errors import ResourceUnknown
 from records.fhir.query import Access
-from records.store.resource_rows import COLUMNS, FIELD, Stored, driver, opened
+from records.store.resource_rows import COLUMNS, FIELD, Stored, opened
 from records.store.search_sql import Statement, compartment_keys
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Fou
     """Give one page, oldest first. Raises ResourceUnknown for a patient that the client may not see."""
     await unit.resources.read(access, "Patient", wanted.patient_id)
     statement = Statement(unit.actor.tenant_id, access, lambda text: unit.blinds(FIELD, text), "r")
-    records = await (await driver(unit)).fetch(_sql(statement, wanted), *statement.values)
+    records = await unit.raw.fetch(_sql(statement, wanted), *statement.values)
     found = [await opened(unit, record) for record in records[: wanted.count]]
     for type_ in sorted({s.type for s in found}):
         await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")

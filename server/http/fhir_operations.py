@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 async def validate(call: Call) -> web.Response:
-    """POST [type]/$validate and [type]/[id]/$validate: always 200, the findings are the answer (§ resource-operation)."""
+    """POST [type]/$validate and [type]/[id]/$validate: always 200, the findings are the answer."""
     body = await call.resource()
     resource = _parameter(body) if body["resourceType"] == "Parameters" else body
     async with call.database.unit(call.actor) as unit:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 import threading
 import uuid
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -160,3 +161,55 @@ def _listener() -> socket.socket:
 async def _stop(started: Hospital) -> None:
     await started.runner.cleanup()
     await started.database.close()
+
+
+@dataclass
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of a searchset, in order."""
+        return [e["resource"]["id"] for e in self.json.get("entry", [])]
+
+    @property
+    def version(self) -> str:
+        return self.headers["ETag"]
+
+
+@dataclass
+class Caller:
+    """Sends plain HTTP with one access token."""
+
+    server: Hospital
+    token: str
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        return self.server.call(self.send(method, path, body, headers))
+
+    async def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
+        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/fhir+json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes | str | io.BytesIO | None) else json.dumps(body)
+        url = path if path.startswith("http") else f"{self.server.base}{path}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, data=data, headers=sent) as response,
+        ):
+            return Reply(response.status, response.headers.copy(), await response.read())
+
+    def together(self, requests: Sequence[tuple[str, str, Any, dict[str, str]]]) -> list[Reply]:
+        """Send all at once."""
+
+        async def all_of_them() -> list[Reply]:
+            return list(await asyncio.gather(*(self.send(*request) for request in requests)))
+
+        return self.server.call(all_of_them())

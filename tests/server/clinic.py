@@ -178,14 +178,13 @@ class Clinic:
         async with self.database.unit(SYSTEM) as unit:
             return (await unit.visits.get(UUID(visit_id))).state
 
-    async def both_present(self, visit_id: str) -> None:
-        """Do what the live room does when doctor and patient meet (server/rooms.py)."""
+    async def move(self, visit_id: str, before: str, after: str, trigger: str) -> None:
+        """Do what the live room does (server/rooms.py)."""
         async with self.database.unit(SYSTEM) as unit:
             await unit.visits.transition(
-                UUID(visit_id),
-                expected={"called"},
-                to="in_consult",
-                trigger="both_present",
-                cause=None,
-                at=self.clock.now(),
+                UUID(visit_id), expected={before}, to=after, trigger=trigger, cause=None, at=self.clock.now()
             )
+
+    async def both_present(self, visit_id: str) -> None:
+        """Let doctor and patient meet."""
+        await self.move(visit_id, "called", "in_consult", "both_present")

@@ -62,6 +62,14 @@ class TestClaim:
         rows = (await doctor.get("/api/queue")).body["rows"]
         assert [row["visit_id"] for row in rows] == [first.visit_id, second.visit_id]
 
+    async def test_a_patient_whose_call_broke_off_waits_again_for_anyone(self, clinic: Clinic) -> None:
+        doctor, colleague = await clinic.staff(), await clinic.staff("mei@clinic.example")
+        path = await claimed(clinic, doctor)
+        await clinic.both_present(path.rpartition("/")[2])
+        await clinic.move(path.rpartition("/")[2], "in_consult", "dropped", "lose")
+        assert (await doctor.post(f"{path}/release")).body == {"state": "waiting"}
+        assert (await colleague.post(f"{path}/claim")).body["state"] == "called"
+
     async def test_the_rooms_are_told_of_each_change(self, clinic: Clinic) -> None:
         doctor = await clinic.staff()
         patient = await clinic.waiting(doctor)

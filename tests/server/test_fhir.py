@@ -92,7 +92,12 @@ class TestReadAndWrite:
         fhir("PUT", f"/Patient/{id_}", {**PATIENT, "id": id_, "active": False})
         fhir("DELETE", f"/Patient/{id_}")
         assert fhir("GET", f"/Patient/{id_}/_history/1").json["meta"]["versionId"] == "1"
-        assert [fhir("GET", f"/Patient/{id_}/_history/{v}").status for v in ("2", "3", "4", "x")] == [200, 410, 404, 404]
+        assert [fhir("GET", f"/Patient/{id_}/_history/{v}").status for v in ("2", "3", "4", "x")] == [
+            200,
+            410,
+            404,
+            404,
+        ]
         history = fhir("GET", f"/Patient/{id_}/_history").json
         assert [e["request"]["method"] for e in history["entry"]] == ["DELETE", "PUT", "POST"]
         assert find_issues(history) == []
@@ -311,7 +316,12 @@ class TestTransaction:
         return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
 
     def encounter(self, subject: str) -> dict[str, Any]:
-        return {"resourceType": "Encounter", "status": "planned", "class": {"code": "VR"}, "subject": {"reference": subject}}
+        return {
+            "resourceType": "Encounter",
+            "status": "planned",
+            "class": {"code": "VR"},
+            "subject": {"reference": subject},
+        }
 
     def test_references_between_entries_become_real(self, fhir: Caller) -> None:
         urn = "urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"
