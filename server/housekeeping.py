@@ -10,6 +10,7 @@ from pathlib import Path
 from records.actors import Actor, ActorKind, Purpose
 from records.errors import KeyServiceUnavailable, StoreUnavailable
 from records.store import audit_log
+from records.store.admission import Idempotency, Throttle
 from records.store.database import DEFAULT_TENANT, Database
 
 log = logging.getLogger("teleconsult.housekeeping")
@@ -39,7 +40,7 @@ class Housekeeping:
         """Delete what has expired."""
         actor = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "housekeeping", Purpose.OPERAT, "sweep")
         async with self._database.unit(actor) as unit:
-            for repository in (unit.tickets, unit.sessions, unit.clients, unit.events):
+            for repository in (unit.tickets, unit.sessions, unit.clients, unit.events, Throttle(unit), Idempotency(unit)):
                 await repository.sweep()
 
 

@@ -1,15 +1,29 @@
-"""Every waiting visit's place at once, from the database's rows: what the rooms tell the patients' pages."""
+"""The order of those who wait, and every waiting visit's place, from the database's rows: one truth everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from records.store.visit_rows import Visit
-from server.waiting import BUSY_STATES, WAITING_STATES, order
 from signaling import queue
+from signaling.states import QUEUED, VisitState
 
+WAITING_STATES = tuple(sorted(state.value for state in QUEUED))
+# Practitioners who see patients now hold at least one of these.
+BUSY_STATES = ("called", "in_consult", "held", "dropped", "emergency", "wrap_up")
 LISTED_STATES = WAITING_STATES + BUSY_STATES
+
+
+def order(visits: Iterable[Visit], now: datetime) -> list[str]:
+    """Return the ids of waiting visits in the order to be seen in."""
+    waiting = [_entry(visit) for visit in visits if VisitState(visit.state) in QUEUED]
+    return [each.visit for each in queue.order(waiting, now.timestamp())]
+
+
+def _entry(visit: Visit) -> queue.Entry:
+    since = visit.waiting_since or visit.created_at
+    return queue.Entry(str(visit.id), visit.level, since.timestamp())
 
 
 def places(visits: Sequence[Visit], now: datetime) -> dict[str, queue.Place]:
