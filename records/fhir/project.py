@@ -224,13 +224,15 @@ def _priority(record: VisitRecord) -> Json | None:
 def _status_history(record: VisitRecord) -> list[Json]:
     """Each status left behind with the time it lasted; states of one status are one line."""
     lines: list[Json] = []
+    at = record.created_at
     for change, following in zip(record.history, record.history[1:], strict=False):
         status = ENCOUNTER_STATUS[change.state]
-        end = fhir_instant(following.at)
+        at = max(at, change.at)  # nodes' clocks differ by moments; a period never ends before it starts
+        end = fhir_instant(max(at, following.at))
         if lines and lines[-1]["status"] == status:
             lines[-1]["period"]["end"] = end
         else:
-            lines.append({"status": status, "period": {"start": fhir_instant(change.at), "end": end}})
+            lines.append({"status": status, "period": {"start": fhir_instant(at), "end": end}})
     return lines
 
 
@@ -244,7 +246,7 @@ def _participant(practitioner_: PractitionerRecord) -> Json:
 def _period(record: VisitRecord, status: str) -> Json:
     found = {"start": fhir_instant(record.created_at)}
     if status in _ENDED and record.history:
-        found["end"] = fhir_instant(max(record.history[-1].at, record.created_at))
+        found["end"] = fhir_instant(max(step.at for step in (*record.history, StateChange("", record.created_at))))
     return found
 
 

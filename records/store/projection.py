@@ -35,8 +35,10 @@ async def projected(unit: Unit, visit_id: UUID) -> list[Json]:
 
 async def _system_unit(unit: Unit) -> Unit:
     """A second view of the same transaction, whose own audit entries are never appended."""
+    from records.store.unit import Link  # unit.py loads this module
+
     actor = replace(unit.actor, kind=ActorKind.SYSTEM, id="projection", visit_id=None)
-    reader = type(unit)(unit.connection, actor, unit.now, unit.keys)
+    reader = type(unit)(Link(unit.connection, unit.raw), actor, unit.now, unit.keys)
     await reader.start()
     return reader
 

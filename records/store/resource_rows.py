@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
-
 from records.fhir.errors import TooCostly
 from records.fhir.index import MAX_ENTRIES, Index
 from records.store.sealing import Cell
@@ -42,13 +40,6 @@ class Stored:
 def cell(type_: str, id_: str, version: int) -> Cell:
     """Name the sealed cell of one version; the same in `resource` and `resource_history`."""
     return Cell("resource", f"{type_}/{id_}/{version}", "content")
-
-
-async def driver(unit: Unit) -> asyncpg.Connection:
-    """Give the unit's own connection, for statements that SQLAlchemy would only slow down."""
-    found = (await unit.connection.get_raw_connection()).driver_connection
-    assert isinstance(found, asyncpg.Connection), "the engine is built on asyncpg"
-    return found
 
 
 async def opened(unit: Unit, record: Any) -> Stored:

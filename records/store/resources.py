@@ -30,7 +30,6 @@ from records.store.resource_rows import (
     IndexRows,
     Stored,
     cell,
-    driver,
     opened,
 )
 from records.store.search_run import Page, SearchResult, open_page, run_search
@@ -55,6 +54,8 @@ class Write:
     """If-Match: the current version, else VersionConflict."""
     must_be_new: bool = False
     """Refuse to change an existing resource (POST, If-None-Match: *)."""
+    is_fresh: bool = False
+    """The id was drawn at random just now, so there is no need to look for it first."""
     origin: str = "client"
     access: Access | None = None
     """Who writes; None for this program itself. The resource must be theirs to write before and after."""
@@ -82,9 +83,10 @@ class Resources:
 
         Raises VersionConflict, Conflict, BusinessRule (the resource belongs to a visit).
         """
-        raw = await driver(self._unit)
+        raw = self._unit.raw
         for _ in range(MAX_ATTEMPTS):
-            record = await raw.fetchrow(LOCKED, self._tenant, resource["resourceType"], resource["id"])
+            key = (self._tenant, resource["resourceType"], resource["id"])
+            record = None if how.is_fresh else await raw.fetchrow(LOCKED, *key)
             if record is not None:
                 await self._allow(how.access, record["type"], record["row"], "u")
                 saved = await self._update(resource, await opened(self._unit, record), how)
@@ -100,7 +102,7 @@ class Resources:
 
     async def delete(self, type_: str, id_: str, how: Write) -> Stored | None:
         """Delete a resource; its history stays. None when there is none or it is deleted already (idempotent)."""
-        raw = await driver(self._unit)
+        raw = self._unit.raw
         record = await raw.fetchrow(LOCKED, self._tenant, type_, id_)
         if record is None or record["deleted"]:
             return None
@@ -149,7 +151,7 @@ class Resources:
             f" select {older} from resource r join resource_history h on h.tenant_id = $1 and h.row = r.row"
             f" where {visible} order by updated_at desc, row desc, version desc limit {MAX_HISTORY}"
         )
-        records = await (await driver(self._unit)).fetch(sql, *statement.values)
+        records = await self._unit.raw.fetch(sql, *statement.values)
         found = [await opened(self._unit, record) for record in records]
         for stored in {s.id: s for s in found}.values():
             await self._audit("R", stored, "history")
@@ -169,7 +171,7 @@ class Resources:
     async def lock_criteria(self, criteria: str) -> None:
         """Take turns with other conditional writes on the same criteria until this unit ends (records.md §11: 1)."""
         number = int.from_bytes(self._unit.blind(FIELD, f"criteria {criteria}")[1:9], signed=True)
-        await (await driver(self._unit)).execute("select pg_advisory_xact_lock($1)", number)
+        await self._unit.raw.execute("select pg_advisory_xact_lock($1)", number)
 
     async def _allow(self, access: Access | None, type_: str, row: int, interaction: str) -> None:
         if access is None or not access.is_limited(type_, interaction):
@@ -177,14 +179,14 @@ class Resources:
         statement = self._statement(access, interaction)
         sql = f"select 1 from resource r where r.tenant_id = $1 and r.row = {statement.bind(row)}"
         sql += f" and {statement.visible('r', type_)}"
-        if await (await driver(self._unit)).fetchval(sql, *statement.values) is None:
+        if await self._unit.raw.fetchval(sql, *statement.values) is None:
             raise Forbidden("this client's scopes do not cover this resource")
 
     async def _visible_row(self, statement: Statement, type_: str, condition: str) -> Any:
         """A deleted resource has no index rows left, so its mere id tells nothing more than 410."""
         visible = statement.visible("r", type_)
         sql = f"select {COLUMNS} from resource r where r.tenant_id = $1 and {condition} and (r.deleted or {visible})"
-        record = await (await driver(self._unit)).fetchrow(sql, *statement.values)
+        record = await self._unit.raw.fetchrow(sql, *statement.values)
         if record is None or (record["deleted"] and not statement.access.sees_deleted(type_)):
             raise ResourceUnknown(f"there is no such {type_}, or none that this client may see")
         return record
@@ -195,7 +197,7 @@ class Resources:
         content = text.dumps(with_meta(resource, 1, now))
         sealed = await self._unit.seal(owner, cell(type_, id_, 1), content)
         rows = IndexRows(self._unit, index_of(resource))
-        raw = await driver(self._unit)
+        raw = self._unit.raw
         row = await raw.fetchval(INSERT, self._tenant, type_, id_, owner, how.origin, now, sealed, *rows.arrays)
         if row is None:
             return None
@@ -213,7 +215,7 @@ class Resources:
         version, now = current.version + 1, self._unit.now
         content = text.dumps(with_meta(resource, version, now))
         sealed = await self._unit.seal(owner, cell(current.type, current.id, version), content)
-        raw = await driver(self._unit)
+        raw = self._unit.raw
         await raw.execute(SUPERSEDE, self._tenant, current.row, version, owner, how.origin, now, sealed, False)
         await raw.execute(REINDEX, self._tenant, current.row, *IndexRows(self._unit, index_of(resource)).arrays)
         changed = replace(
@@ -232,7 +234,7 @@ class Resources:
             "insert into patient (tenant_id, id, lang, created_at, updated_at) values ($1, $2, 'en', $3, $3)"
             " on conflict do nothing returning id"
         )
-        if await (await driver(self._unit)).fetchval(sql, self._tenant, owner, self._unit.now):
+        if await self._unit.raw.fetchval(sql, self._tenant, owner, self._unit.now):
             await self._unit.keys.create_patient(owner, self._unit.now)
         return owner
 
@@ -244,7 +246,7 @@ class Resources:
 
 def _check(current: Stored, how: Write) -> None:
     if how.must_be_new and not current.deleted:
-        raise Conflict(f"{current.type} {current.id} exists")
+        raise VersionConflict(f"{current.type} {current.id} exists")
     if how.expected_version not in (None, current.version):
         raise VersionConflict(f"the current version is {current.version}")
     if current.origin == "visit" and how.origin != "visit":

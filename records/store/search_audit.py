@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from records.fhir.project_audit import AuditRecord
-from records.store.resource_rows import driver
 
 if TYPE_CHECKING:
     from records.store.unit import Unit
@@ -46,7 +45,7 @@ async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRec
         f"select number, recorded_us, leaf::text from audit_entry where {' and '.join(conditions)}"
         f" order by number {'desc' if query.is_descending else 'asc'} limit {query.count + 1}"
     )
-    rows = await (await driver(unit)).fetch(sql, *values)
+    rows = await unit.raw.fetch(sql, *values)
     await unit.audit.record("R", "AuditEvent", patient_id=_one_patient(query), detail="search")
     return [AuditRecord(r["number"], _time(r["recorded_us"]), json.loads(r["leaf"])) for r in rows]
 

@@ -16,7 +16,7 @@ from records.errors import CannotOpen
 from records.fhir.errors import BadSearch
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.query import Include, Order, Query
-from records.store.resource_rows import COLUMNS, Stored, driver, opened
+from records.store.resource_rows import COLUMNS, Stored, opened
 from records.store.sealing import Cell
 from records.store.search_sql import Statement
 
@@ -55,7 +55,7 @@ class SearchResult:
 async def run_search(unit: Unit, statement: Statement, query: Query, page: Page) -> SearchResult:
     """Give one page."""
     conditions = _conditions(statement, query, page)
-    raw = await driver(unit)
+    raw = unit.raw
     wants_total = query.total == "accurate" or query.summary == "count" or query.count == 0
     counting = f"select count(*) from resource r where {conditions}"
     total = await raw.fetchval(counting, *statement.values) if wants_total else None
@@ -200,7 +200,7 @@ async def _follow(unit: Unit, before: Statement, include: Include, frontier: Seq
     sql = make(statement, include, frontier)
     if sql is None:
         return []
-    records = await (await driver(unit)).fetch(sql, *statement.values)
+    records = await unit.raw.fetch(sql, *statement.values)
     return [await opened(unit, record) for record in records]
 
 

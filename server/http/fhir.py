@@ -9,7 +9,9 @@ from aiohttp import web
 from records.fhir import text
 from records.fhir.capability import capability_statement
 from records.fhir.errors import Issue
+from server.http.fhir_bundle import bundle
 from server.http.fhir_call import answer, fhir, outcome
+from server.http.fhir_operations import everything, validate
 from server.http.fhir_read import history, history_of_type, read, read_version
 from server.http.fhir_search import search, search_compartment
 from server.http.fhir_write import (
@@ -50,6 +52,11 @@ def _version() -> str:
         return "0"
 
 
+routes.post("/fhir")(fhir(bundle))
+routes.post("/fhir/")(fhir(bundle))
+routes.post(_TYPE + "/$validate")(fhir(validate))
+routes.post(_ID + "/$validate")(fhir(validate))
+routes.get(_ID + "/$everything")(fhir(everything))
 routes.post(_TYPE + "/_search")(fhir(search))
 routes.get(_TYPE + "/_history")(fhir(history_of_type))
 routes.get(_TYPE)(fhir(search))

@@ -20,7 +20,7 @@ from records.fhir.errors import (
     FhirError,
     Forbidden,
     Issue,
-    NotSupported,
+    NoSuchInteraction,
     ResourceGone,
     TooCostly,
     UnknownType,
@@ -89,10 +89,14 @@ class Call:
 
     def need(self, type_: str, interaction: str, letter: str) -> None:
         """Refuse what the type does not do, or what no scope covers. Call inside the unit, so that it is audited."""
-        if interaction not in INTERACTIONS[type_]:
-            raise NotSupported(f"{type_} has no {interaction}; see metadata")
+        self.supports(type_, interaction)
         if not self.access.permits(type_, letter):
             raise Forbidden(f"no scope of this token covers system/{type_}.{letter}")
+
+    def supports(self, type_: str, interaction: str) -> None:
+        """Refuse what the type does not do at all, before its body is read."""
+        if interaction not in INTERACTIONS[type_]:
+            raise NoSuchInteraction(f"{type_} has no {interaction}; see metadata")
 
     def prefer(self, name: str) -> str:
         """Give a value of the Prefer header (RFC 7240), empty when it isn't there."""
@@ -246,24 +250,31 @@ def refused(error: TokenRefused) -> web.Response:
 
 def failed(error: RecordsError) -> web.Response:
     """Give the answer to an error of the records package."""
+    if isinstance(error, ResourceGone):
+        return outcome(error.status, error.issues, {"ETag": f'W/"{error.version}"'})
+    if isinstance(error, FhirError):
+        return outcome(error.status, error.issues, _retry(error.status))
+    status, issue = status_of(error)
+    return outcome(status, [issue], _retry(status))
+
+
+def _retry(status: int) -> dict[str, str]:
+    return {"Retry-After": str(_RETRY_S)} if status in (429, 503) else {}
+
+
+def status_of(error: RecordsError) -> tuple[int, Issue]:
+    """Give status and issue of an error that is not FHIR's own; a fault of ours is raised again for the edge to log."""
     match error:
-        case ResourceGone():
-            return outcome(error.status, error.issues, {"ETag": f'W/"{error.version}"'})
-        case FhirError(status=429):
-            return outcome(429, error.issues, {"Retry-After": str(_RETRY_S)})
-        case FhirError():
-            return outcome(error.status, error.issues)
         case AccessDenied():
-            return outcome(403, [Issue("forbidden", "the access policy does not permit this")])
+            return 403, Issue("forbidden", "the access policy does not permit this")
         case NotFound():
-            return outcome(404, [Issue("not-found", "there is no such record, or none that this client may see")])
+            return 404, Issue("not-found", "there is no such record, or none that this client may see")
         case KeyDestroyed():
-            return outcome(410, [Issue("deleted", "this patient's records were erased and cannot be read again")])
+            return 410, Issue("deleted", "this patient's records were erased and cannot be read again")
         case StoreUnavailable() | KeyServiceUnavailable():
-            issue = Issue("transient", "the store is away for a moment; send the same request again")
-            return outcome(503, [issue], {"Retry-After": str(_RETRY_S)})
+            return 503, Issue("transient", "the store is away for a moment; send the same request again")
         case _:
-            raise error  # a fault of ours: the edge logs its place and answers 500
+            raise error
 
 
 def version_headers(stored: Stored) -> dict[str, str]:

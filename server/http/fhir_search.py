@@ -29,7 +29,7 @@ async def search(call: Call) -> web.Response:
         call.need(type_, "search-type", "s")
         if type_ == "AuditEvent":
             return answer(200, await search_audit_events(unit, call, pairs))
-        return await _answered(call, unit, type_, Page(call.access.client_id, pairs))
+        return answer(200, await searchset_of(call, unit, type_, Page(call.access.client_id, pairs)))
 
 
 async def search_compartment(call: Call) -> web.Response:
@@ -43,7 +43,7 @@ async def search_compartment(call: Call) -> web.Response:
     async with call.database.unit(call.actor) as unit:
         call.need(member, "search-type", "s")
         page = Page(call.access.client_id, pairs, (call.type, call.id))
-        return await _answered(call, unit, member, page)
+        return answer(200, await searchset_of(call, unit, member, page))
 
 
 async def parameters_of(call: Call) -> Pairs:
@@ -61,7 +61,8 @@ async def parameters_of(call: Call) -> Pairs:
     return tuple(pairs)
 
 
-async def _answered(call: Call, unit: Unit, type_: str, page: Page) -> web.Response:
+async def searchset_of(call: Call, unit: Unit, type_: str, page: Page) -> bytes:
+    """Give the searchset Bundle of one page; `_page` among its pairs stands for another page."""
     token = next((v for n, v in page.pairs if n == "_page"), None)
     if token is not None:
         page = await unit.resources.page(call.access.client_id, token)
@@ -70,7 +71,7 @@ async def _answered(call: Call, unit: Unit, type_: str, page: Page) -> web.Respo
     result = await unit.resources.search(call.access, query, page)
     entries = [_entry(call, s, query, "match") for s in result.matches]
     entries += [_entry(call, s, query, "include") for s in result.included]
-    return answer(200, searchset(entries, _links(call, query, result, page), result.total))
+    return searchset(entries, _links(call, query, result, page), result.total)
 
 
 def _entry(call: Call, stored: Stored, query: Query, mode: str) -> Entry:

@@ -32,6 +32,7 @@ _NO_CRITERIA = frozenset(("_format", "_pretty"))
 
 async def create(call: Call) -> web.Response:
     """POST [type]; with If-None-Exist or a query string only when nothing matches."""
+    call.supports(call.type, "create")
     resource = await checked_resource(call, call.type)
     criteria = parse_qsl(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
     async with call.database.unit(call.actor) as unit:
@@ -47,11 +48,14 @@ async def create_in(call: Call, unit: Unit, resource: Json, criteria: Sequence[t
         found = await match(call, unit, type_, criteria)
         if found is not None:
             return found
-    return await unit.resources.save({**resource, "id": str(uuid4())}, Write(must_be_new=True, access=call.access))
+    return await unit.resources.save(
+        {**resource, "id": str(uuid4())}, Write(must_be_new=True, access=call.access, is_fresh=True)
+    )
 
 
 async def update(call: Call) -> web.Response:
     """PUT [type]/[id]"""
+    call.supports(call.type, "update")
     resource = await checked_resource(call, call.type, call.id)
     how = Write(call.if_match(), call.request.headers.get("If-None-Match") == "*", access=call.access)
     async with call.database.unit(call.actor) as unit:
@@ -62,6 +66,7 @@ async def update(call: Call) -> web.Response:
 
 async def conditional_update(call: Call) -> web.Response:
     """PUT [type]?criteria"""
+    call.supports(call.type, "update")
     resource = await checked_resource(call, call.type)
     criteria = criteria_of(call)
     if not criteria:

@@ -31,6 +31,7 @@ class TestReadingAVisit:
     def test_everything_of_the_visit_is_valid_r4(self, server: Hospital, seen: Seen) -> None:
         fhir = client(server, "system/*.rs")
         expected = {
+            "Encounter": 1,
             "QuestionnaireResponse": 1,
             "Observation": 6,
             "ClinicalImpression": 1,

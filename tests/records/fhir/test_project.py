@@ -94,6 +94,10 @@ class TestEncounterStatus:
             },
         ]
 
+    def test_clocks_that_differ_never_make_a_period_end_before_it_starts(self) -> None:
+        history = [StateChange("waiting", T2), StateChange("in_consult", T1), StateChange("completed", T0)]
+        assert faults(replace(VISIT, history=history)) == []
+
     def test_only_an_ended_encounter_has_an_end(self) -> None:
         assert "end" in of_type(VISIT, "Encounter")[0]["period"]
         assert "end" not in of_type(replace(VISIT, state="wrap_up"), "Encounter")[0]["period"]
