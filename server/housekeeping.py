@@ -40,7 +40,8 @@ class Housekeeping:
         """Delete what has expired."""
         actor = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "housekeeping", Purpose.OPERAT, "sweep")
         async with self._database.unit(actor) as unit:
-            for repository in (unit.tickets, unit.sessions, unit.clients, unit.events, Throttle(unit), Idempotency(unit)):
+            kept = (unit.tickets, unit.sessions, unit.clients, unit.events, Throttle(unit), Idempotency(unit))
+            for repository in kept:
                 await repository.sweep()
 
 

@@ -58,7 +58,7 @@ async def clinic(
     opened, clock = database
     app = edge_app(opened, tmp_path, clock)
     server = TestServer(app)
-    await server.start_server()
+    await server.start_server(access_log=None)  # as server/web.py does
     made = Clinic(server, app, clock, app[ROOMS])
     yield made
     for client in made.people:
