@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import sqlalchemy.exc
 from sqlalchemy import event, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -173,14 +174,22 @@ def _engine(url: str) -> AsyncEngine:
         },
     )  # fmt: skip
     event.listen(engine.sync_engine, "checkin", _refuse_open_transaction)
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
 
 
 def _refuse_open_transaction(connection: Any, record: ConnectionPoolEntry) -> None:
     """A connection that comes back inside a transaction still carries a tenant: never hand it to the next unit."""
     raw = None if connection is None else connection.driver_connection
-    if raw is not None and not raw.is_closed() and raw.is_in_transaction():
+    if raw is not None and (raw.is_closed() or raw.is_in_transaction()):
         record.invalidate()
+
+
+def _refuse_closed(connection: Any, record: ConnectionPoolEntry, fairy: Any) -> None:
+    """Have the pool connect anew for a connection that died with the server: the units use the driver directly, so
+    SQLAlchemy does not see it die. No ping: the driver knows."""
+    if connection.driver_connection.is_closed():
+        raise sqlalchemy.exc.DisconnectionError
 
 
 async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
