@@ -3,6 +3,7 @@
 
 #define WIDE_WINDOW 0x10000
 #define MAX_PASSED 6
+#define MAX_DROPOUT 3000
 #define NUMBER_ABS_SEND_TIME_UNIT 262144.0 /* 6.18 fixed point seconds */
 #define LONGEST_STEP_S 60.0 /* beyond, the timestamp wrapped or jumped: no jitter */
 
@@ -59,7 +60,7 @@ static void scan_extensions(relay_stream *s, packet_in *in, int note_arrival)
     }
 }
 
-/* Statistics of RFC 3550 A.1 and A.8; 0 when the packet came before. */
+/* Statistics of RFC 3550 A.1 and A.8; 0 when the packet came before, or so late that nobody can tell. */
 static int count_packet(relay *r, relay_stream *s, const packet_in *in)
 {
     int64_t extended;
@@ -67,7 +68,8 @@ static int count_packet(relay *r, relay_stream *s, const packet_in *in)
     if (s->base < 0)
         s->base = s->highest = in->h.sequence + WIDE_WINDOW;
     extended = extend16(in->h.sequence, s->highest);
-    if (extended <= s->highest && s->received && relay_history(s, in->h.sequence) >= 0)
+    if (s->received && (extended <= s->highest - s->history_size
+                        || (extended <= s->highest && relay_history(s, in->h.sequence) >= 0)))
         return 0;
     if (extended > s->highest + 1 && s->received)
         leave_over(r, RELAY_GAP, s->peer, s, NULL, NULL, 0);
@@ -145,6 +147,13 @@ static void begin(relay_output *o, const packet_in *in)
     o->follows = 0;
 }
 
+/* RFC 3550 A.1: another run of numbers; SRTP and decoders want ours unbroken. */
+static int jumps(uint16_t sequence, uint16_t last)
+{
+    int step = (int16_t)(sequence - last);
+    return step > MAX_DROPOUT || step < -MAX_DROPOUT;
+}
+
 static void write_packet(relay *r, relay_output *o, const packet_in *in, int again)
 {
     relay_peer *peer = o->peer;
@@ -153,9 +162,11 @@ static void write_packet(relay *r, relay_output *o, const packet_in *in, int aga
     uint8_t *p;
     if (!peer->tx || !peer->has_address || payload + 128 + MAX_TRAILER > RELAY_SLOT_BYTES)
         return;
-    if (o->follows && !again)
-        begin(o, in);
     sequence = (uint16_t)(in->h.sequence + o->sequence_offset);
+    if (!again && (o->follows || (o->packets && jumps(sequence, o->last_sequence)))) {
+        begin(o, in);
+        sequence = (uint16_t)(o->last_sequence + 1);
+    }
     p = out_slot(r);
     extensions = write_extensions(o, in, p + 12);
     n = 12 + extensions;
@@ -182,11 +193,13 @@ static void write_packet(relay *r, relay_output *o, const packet_in *in, int aga
     r->totals.packets_out++;
     if (again)
         return;
+    if (!o->packets || (int16_t)(sequence - o->last_sequence) > 0) { /* a late one does not set the numbers back */
+        o->last_timestamp = in->h.timestamp + o->timestamp_offset;
+        o->last_sequence = sequence;
+        o->sent_at = in->now;
+    }
     o->packets++;
     o->octets += payload;
-    o->last_timestamp = in->h.timestamp + o->timestamp_offset;
-    o->last_sequence = sequence;
-    o->sent_at = in->now;
 }
 
 /* A layer's first key frame: the output that waited takes over from the one it replaces. */
@@ -239,8 +252,12 @@ static uint8_t *restore(relay_stream *s, packet_in *in, uint8_t *data)
 {
     int at = in->h.payload_at;
     uint8_t original[2];
-    if (in->h.payload_end - at < 2)
+    int64_t behind;
+    if (in->h.payload_end - at < 2 || s->base < 0)
         return NULL;
+    behind = s->highest - extend16(get16(data + at), s->highest);
+    if (behind >= s->history_size || behind < -s->history_size / 4)
+        return NULL; /* it repairs nothing that anybody still waits for */
     memcpy(original, data + at, 2);
     memmove(data + 2, data, (size_t)at);
     data += 2;

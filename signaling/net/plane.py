@@ -310,6 +310,12 @@ def restore(packet: bytes, header: rtp.Header, repaired: Stream) -> bytes:
     if header.payload_end - header.payload_at < 2:
         return b""
     start = header.payload_at
+    original = int.from_bytes(packet[start : start + 2], "big")
+    if repaired.base is None:
+        return b""
+    behind = repaired.highest - rtp.extend(original, repaired.highest)
+    if behind >= repaired.history_size or behind < -repaired.history_size // 4:
+        return b""  # it repairs nothing that anybody still waits for
     number = header.marker << 7 | repaired.terms.payload_type
     head = packet[0:1] + bytes((number,)) + packet[start : start + 2] + packet[4:8]
     return head + repaired.terms.ssrc.to_bytes(4, "big") + packet[12:start] + packet[start + 2 :]

@@ -167,18 +167,20 @@ class Stream:
         self._looked_at: int | None = None
         self.level_id = terms.extensions.get(codecs.AUDIO_LEVEL, 0)
         self._level = (0, 0)
-        size = VIDEO_HISTORY if terms.kind == "video" else AUDIO_HISTORY
+        size = self.history_size = VIDEO_HISTORY if terms.kind == "video" else AUDIO_HISTORY
         self._history: list[tuple[int, bytes] | None] = [None] * size
         wanted = {uri: codecs.EXTENSIONS[uri] for uri in codecs.PASSED_ON}
         self.passed = {number: wanted[uri] for uri, number in terms.extensions.items() if uri in wanted}
         """The publisher's id -> the relay's own number."""
 
     def count(self, header: rtp.Header, size: int, now: float) -> bool:
-        """Take a packet into the statistics; False when it came before (a retransmission of one that arrived)."""
+        """Take a packet into the statistics; False when it came before, or so late that nobody can tell."""
         if self.base is None:
             self.base = self.highest = header.sequence + WIDE_WINDOW
         extended = rtp.extend(header.sequence, self.highest)
-        if extended <= self.highest and self.received and self.history_get(header.sequence) is not None:
+        if self.received and extended <= self.highest - self.history_size:
+            return False
+        if self.received and extended <= self.highest and self.has(header.sequence):
             return False
         self.highest = max(self.highest, extended)
         self.received += 1
@@ -272,7 +274,11 @@ class Output:
         return True
 
     def begin(self, header: rtp.Header, now: float) -> None:
-        """Before the first packet after `follow`: set the offsets so that numbers and time go on."""
+        """Before a packet: after `follow`, or when the publisher's numbers jump, let ours and the time go on."""
+        if self._follows is None and self.packets:
+            step = rtp.distance(self.last_sequence, (header.sequence + self.sequence_offset) & 0xFFFF)
+            if abs(step) > MAX_DROPOUT:  # another run of numbers; SRTP and decoders want ours unbroken
+                self._follows = (self.last_sequence, self.last_timestamp, self._sent_at)
         if self._follows is None:
             return
         sequence, timestamp, sent_at = self._follows
@@ -300,8 +306,9 @@ class Output:
 
     def count(self, header: rtp.Header, octets: int, now: float) -> None:
         """Take a sent packet into the sender report's figures."""
+        sequence = (header.sequence + self.sequence_offset) & 0xFFFF
+        if not self.packets or rtp.distance(self.last_sequence, sequence) > 0:  # a late one does not set them back
+            self.last_timestamp = (header.timestamp + self.timestamp_offset) & 0xFFFFFFFF
+            self.last_sequence, self._sent_at = sequence, now
         self.packets += 1
         self.octets += octets
-        self.last_timestamp = (header.timestamp + self.timestamp_offset) & 0xFFFFFFFF
-        self.last_sequence = (header.sequence + self.sequence_offset) & 0xFFFF
-        self._sent_at = now

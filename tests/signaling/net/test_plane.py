@@ -114,6 +114,14 @@ class TestForwarding:
         assert second.sequence == 501
         assert second.timestamp - first.timestamp == pytest.approx(45000, abs=2000)  # arrival, not polling, counts
 
+    @pytest.mark.parametrize("jump", [3500, 20_000, 32_000])
+    def test_jump_of_the_publishers_numbers_is_closed_up(self, bench: Bench, jump: int) -> None:
+        publisher, subscriber = call(bench)
+        for sequence in (65530, (65530 + jump) & 0xFFFF, (65531 + jump) & 0xFFFF):
+            publisher.send(packet(sequence))
+        bench.poll()
+        assert [rtp.parse_header(p).sequence for p in subscriber.received()] == [65530, 65531, 65532]
+
     def test_waiting_output_takes_over_at_a_key_frame(self, bench: Bench) -> None:
         publisher, subscriber = call(bench)
         other = bench.plane.table.add_stream(publisher.record, video(8))
