@@ -6,7 +6,6 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -27,7 +26,6 @@ from server.rooms import Rooms, Wiring
 from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
 
-STATIC = Path(__file__).resolve().parent.parent / "static"
 ROUTE_MODULES = (
     "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "websocket", "whip", "fhir", "token",
     "openapi",
@@ -42,7 +40,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app[SETTINGS] = settings
     app[CLOCK] = clock or Clock()
-    app[pages.FILES] = pages.Files(STATIC)
+    app[pages.FILES] = pages.Files()
     app.cleanup_ctx.extend([_database, _triage, _rooms, _housekeeping, smart_context])  # what follows stands on these
     middleware.install(app)
     health.install(app)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
 from server.keys import CLOCK, DATABASE, RELAYS, SETTINGS
 from server.metrics import CONTENT_TYPE, Registry
+from signaling.media.reports import Snapshot
 
 routes = web.RouteTableDef()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 METRICS: web.AppKey[Registry] = web.AppKey("metrics")
 LAG: web.AppKey[LoopLag] = web.AppKey("lag")
@@ -48,6 +50,22 @@ def install(app: web.Application) -> None:
     app[METRICS] = Registry()
     app[LAG] = LoopLag()
     app.cleanup_ctx.append(_measuring)
+    app.middlewares.insert(0, _counted)
+
+
+@web.middleware
+async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count every answer by route and class of status; the edge, inside, has turned errors into answers."""
+    clock, registry = request.app[CLOCK], request.app[METRICS]
+    begun = clock.monotonic()
+    response = await handler(request)
+    if not isinstance(response, web.WebSocketResponse):  # which lives as long as its call
+        took = registry.histogram("teleconsult_http_seconds", "How long an answer took.")
+        took.observe(clock.monotonic() - begun)
+    route = request.match_info.route.resource
+    counter = registry.counter("teleconsult_http_total", "Answers by route and status.")
+    counter.add(route=route.canonical if route else "none", status=f"{response.status // 100}xx")
+    return response
 
 
 async def _measuring(app: web.Application) -> AsyncIterator[None]:
@@ -95,5 +113,18 @@ async def metrics(request: web.Request) -> web.Response:
     registry = request.app[METRICS]
     used = resource.getrusage(resource.RUSAGE_SELF)
     registry.counter("process_cpu_seconds_total", "CPU time of web.").rows[()] = used.ru_utime + used.ru_stime
-    registry.gauge("process_resident_memory_bytes", "Memory of web, at its peak.").set(used.ru_maxrss * 1024)
+    registry.gauge("process_max_resident_memory_bytes", "Memory of web at its peak.").set(used.ru_maxrss * 1024)
+    registry.gauge("teleconsult_relays", "Relays that web is connected to.").set(request.app[RELAYS].connected)
+    for snapshot in await request.app[RELAYS].snapshots():
+        _relay(registry, snapshot)
     return web.Response(body=registry.text().encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _relay(registry: Registry, snapshot: Snapshot) -> None:
+    relay = str(snapshot.index)
+    links = sum(len(room.links) for room in snapshot.rooms)
+    registry.gauge("teleconsult_relay_rooms", "Rooms of a relay.").set(len(snapshot.rooms), relay=relay)
+    registry.gauge("teleconsult_relay_links", "Media links of a relay.").set(links, relay=relay)
+    totals = registry.counter("teleconsult_relay_total", "What a relay has counted since its start.")
+    for name, value in snapshot.counters.items():
+        totals.rows[(("count", name), ("relay", relay))] = value
