@@ -10,6 +10,18 @@ from tests.journeys.browser import Album, until
 
 QUESTIONS_AFTER_COMPLAINT = ("symptoms", "conditions", "medications", "allergies")
 CALL_TIMEOUT_MS = 20_000
+PREPARE = """async () => {
+  const send = async (method, path, body = {}) => {
+    const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'teleconsult' };
+    const answer = await fetch('/api/visit' + path, { method, headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(path + ' ' + await answer.text());
+  };
+  await send('PUT', '/consents', { consultation: true, ai: true, recording: false, text_version: '1' });
+  await send('PUT', '/place', { place: '12 Garden Road', callback: '+86 10 5555 0101', emergency_contact: '' });
+  await send('PUT', '/intake', { intake: { complaint: 'I have had a cough for two days.', age: 62, sex: 'female' }, final: true });
+  await send('POST', '/check', { camera: true, microphone: true, speaker: true });
+  await send('POST', '/wait');
+}"""
 
 
 @dataclass
@@ -115,6 +127,14 @@ class Patient:
         await self.answer(complaint)
         await self.check_devices()
         await self.wait()
+
+    async def prepare_quickly(self, link: str) -> None:
+        """Come to the waiting room by the page's own session, without the forms (another journey fills those in)."""
+        await self.page.goto(link)
+        await self.step("language")
+        await self.page.evaluate(PREPARE)
+        await self.page.reload()
+        await self.step("waiting")
 
     async def in_call(self) -> None:
         """Wait for the call."""

@@ -89,8 +89,8 @@ VALID = [
     '{"resourceType":"Patient","birthDate":"1980","name":[{"given":["a",null],"_given":[null,{"id":"x"}]}]}',
     '{"resourceType":"Patient","_birthDate":{"extension":[{"url":"u:x","valueCode":"unknown"}]}}',
     '{"resourceType":"Observation","_status":{"extension":[{"url":"u:absent","valueCode":"unknown"}]},"code":{"text":"x"}}',
-    "{" + OBSERVATION + ',"valueQuantity":{"value":1.00},"subject":{"reference":"urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"'
-    "}}",
+    "{" + OBSERVATION + ',"valueQuantity":{"value":1.00},'
+    '"subject":{"reference":"urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"}}',
     "{" + OBSERVATION + ',"effectiveDateTime":"2020-02-29T23:59:59.123456789+08:00"}',
     "{" + ENCOUNTER + ',"subject":{"reference":"https://other/fhir/Patient/1/_history/2"}}',
 ]  # fmt: skip

@@ -1,0 +1,100 @@
+"""A process is killed during a call: the call comes back, and nobody has to do anything but wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+
+from tests.journeys.browser import hears_and_sees, until
+from tests.journeys.conftest import Call
+from tests.journeys.product import Product, kill
+
+pytestmark = [pytest.mark.journey, pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+
+# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more if the first try comes too early.
+BACK_S = 40.0
+
+
+async def pid_of(product: Product, name: str, before: int = 0) -> int:
+    """Return the pid of a child of the supervisor, other than `before`: the file keeps only those of the start."""
+    deadline = time.monotonic() + BACK_S
+    supervisor = int(product.pids["supervisor"])
+    while time.monotonic() < deadline:
+        for pid, command in children(supervisor):
+            if name in command and pid != before:
+                return pid
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{name} did not come back")
+
+
+def children(parent: int) -> list[tuple[int, str]]:
+    """Return the direct children of a process with their command lines (Linux /proc)."""
+    with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as listed:
+        pids = [int(word) for word in listed.read().split()]
+    found = []
+    for pid in pids:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            found.append((pid, line.read().replace(b"\0", b" ").decode()))
+    return found
+
+
+async def ready(product: Product) -> None:
+    """Wait until the product says that it is."""
+    deadline = time.monotonic() + BACK_S
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(f"{product.base_url}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            assert time.monotonic() < deadline, "not ready again"
+            await asyncio.sleep(0.2)
+
+
+async def media_flows(call: Call) -> None:
+    """Both see and hear each other (again)."""
+    await hears_and_sees(call.patient.page, BACK_S)
+    await hears_and_sees(call.doctor.page, BACK_S)
+
+
+async def chat_works(call: Call, text: str) -> None:
+    """A message goes from the doctor to the patient's page."""
+    await call.doctor.write(text)
+    await until(call.patient.page, f"document.querySelector('.chat-list').textContent.includes('{text}')", BACK_S)
+
+
+async def test_call_survives_a_killed_relay(product: Product, call: Call) -> None:
+    for pid in product.pids["relays"]:
+        kill(pid)
+    await asyncio.sleep(1.0)  # not a wait for success: the pages must have lost the relay before we look
+    await media_flows(call)
+    assert await call.patient.page.get_attribute("body", "data-step") == "call"
+
+
+async def test_call_survives_a_killed_web_process(product: Product, call: Call) -> None:
+    before = await pid_of(product, " web")
+    await chat_works(call, "before the fault")
+    kill(before)
+    await pid_of(product, " web", before)
+    await ready(product)
+    await media_flows(call)
+    await chat_works(call, "after the fault")
+    assert "before the fault" in await call.patient.page.locator(".chat-list").inner_text()
+
+
+async def test_call_survives_a_killed_database(product: Product, call: Call) -> None:
+    before = await pid_of(product, "postgres")
+    kill(before)
+    await media_flows(call)
+    await pid_of(product, "postgres", before)
+    await ready(product)
+    await chat_works(call, "stored after all")
+    await call.doctor.write_note()
+    await call.doctor.end()
+    await call.doctor.sign()
+    await call.patient.step("summary", 30_000)
