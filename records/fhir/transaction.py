@@ -1,4 +1,4 @@
-"""Transaction and batch Bundles: what each entry wants, in which order, and how references inside are resolved (§3.1.0.11)."""
+"""Transaction and batch Bundles: what each entry wants, in which order, how references are resolved (§3.1.0.11)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _version(tag: Any, where: str) -> int | None:
 
 
 def in_order(steps: Sequence[Step]) -> list[Step]:
-    """Give the order of processing: delete, create, update, read; updates by id, so that two transactions never deadlock."""
+    """Give the order of processing: delete, create, update, read; updates by id, so that transactions never deadlock."""
     return sorted(steps, key=lambda s: (_ORDER[s.method], s.type, s.id, s.number))
 
 

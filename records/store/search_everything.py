@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from records.fhir.errors import ResourceUnknown
 from records.fhir.query import Access
 from records.store.resource_rows import COLUMNS, FIELD, Stored, opened
 from records.store.search_sql import Statement, compartment_keys
