@@ -75,7 +75,7 @@ def judge(reading: Reading, concepts: Mapping[str, Concept], *, proxy: bool | No
 def _scopes(reading: Reading) -> list[_Scope]:
     plain, scopes = reading.normal.plain, []
     for hit in reading.triggers:
-        if hit.name == "relative" or _is_disabled(hit, reading):
+        if hit.name == "relative" or _is_disabled(hit, reading) or _has_begun(hit, plain):
             continue
         if hit.name.endswith("_list"):
             scopes.append(_Scope(hit.last, _list_end(plain, hit, reading), hit.name, hit))
@@ -86,6 +86,14 @@ def _scopes(reading: Reading) -> list[_Scope]:
         else:
             scopes.append(_Scope(_segment_start(plain, hit.first), hit.first, hit.name, hit))
     return scopes
+
+
+def _has_begun(hit: Hit, plain: str) -> bool:
+    """"去年开始" and "since last year" date the start of something that goes on; they do not end it."""
+    if not hit.name.startswith("past"):
+        return False
+    before, after = plain[max(0, hit.first - 16) : hit.first], plain[hit.last : hit.last + 5]
+    return re.search(r"sinc|start|begin|自|从", before) is not None or re.search(r"开始|起|以来|就", after) is not None
 
 
 def _is_disabled(hit: Hit, reading: Reading) -> bool:

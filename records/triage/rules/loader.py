@@ -140,8 +140,8 @@ def _rules(document: Any) -> Iterator[Rule]:
     defaults = document.get("defaults", {})
     for key, row in document["rules"].items():
         merged = {**defaults, **row}
-        examples = [(text, True, merged.get("given", {})) for text in merged.get("yes", [])]
-        examples += [(text, False, merged.get("given", {})) for text in merged.get("no", [])]
+        examples = [(text, True, merged.get("given", {})) for text in merged.get("fires", [])]
+        examples += [(text, False, merged.get("given", {})) for text in merged.get("silent", [])]
         yield Rule(
             id=key,
             level=Level(merged["level"]),
