@@ -68,6 +68,10 @@ class FileKeyProvider:
         """The key that wraps now."""
         return self._file.current
 
+    def holds(self, kek_id: str) -> bool:
+        """Say whether the file has this key."""
+        return kek_id in self._keys
+
     async def wrap(self, key: bytes, context: bytes) -> Wrapped:
         """Wrap a key under the current one."""
         return self._wrap(key, context)

@@ -141,13 +141,16 @@ def wrap_patient_key(tenant_key: DataKey, owner: Owner, version: int, material: 
 def unwrap_patient_keys(tenant_keys: KeySet, owner: Owner, rows: Iterable[tuple[int, int, bytes]],
                         suite: int) -> KeySet:  # fmt: skip
     """Open all of a patient's keys from (version, tenant key version, wrapped). Raises KeyDestroyed for none."""
-    keys = [
-        DataKey(version, open_sealed(tenant_keys.version(root), _patient_key_context(owner, version), wrapped), suite)
-        for version, root, wrapped in sorted(rows)
-    ]
+    keys = [DataKey(row[0], open_patient_key(tenant_keys, owner, row), suite) for row in sorted(rows)]
     if not keys:
         raise KeyDestroyed("the keys of this patient were destroyed")
     return KeySet(tuple(keys))
+
+
+def open_patient_key(tenant_keys: KeySet, owner: Owner, row: tuple[int, int, bytes]) -> bytes:
+    """Open one version of a patient's key from (version, tenant key version, wrapped)."""
+    version, root, wrapped = row
+    return open_sealed(tenant_keys.version(root), _patient_key_context(owner, version), wrapped)
 
 
 def _patient_key_context(owner: Owner, version: int) -> Context:

@@ -88,11 +88,22 @@ class Accounts(Repository):
         rows = await self._run(select(account_index.c.account_id).where(account_index.c.token.in_(tokens)))
         return list(rows.scalars())
 
-    async def _index(self, account_id: UUID, email: str) -> bool:
-        token = self._unit.blind("account.email", blind_index.normalise(email))
-        row = {"tenant_id": self._tenant, "key_version": token[0], "token": token, "account_id": account_id}
-        statement = upsert(account_index).values(row).on_conflict_do_nothing().returning(account_index.c.token)
-        return (await self._run(statement)).scalar() is not None
+    async def reindex(self) -> int:
+        """Write the tokens that accounts lack under a live index key; return how many."""
+        await self._unit.authorise(Action.WRITE, Object.KEY)
+        added = 0
+        for row in (await self._run(select(account))).all():
+            email = (await self._unit.open(None, _cell(row.id), row.email)).decode()
+            added += await self._index(row.id, email)
+        return added
+
+    async def _index(self, account_id: UUID, email: str) -> int:
+        """Add the tokens of an address under every live index key; return how many were new."""
+        tokens = self._unit.blinds("account.email", blind_index.normalise(email))
+        rows = [{"tenant_id": self._tenant, "key_version": token[0], "token": token, "account_id": account_id}
+                for token in tokens]  # fmt: skip
+        statement = upsert(account_index).values(rows).on_conflict_do_nothing().returning(account_index.c.token)
+        return len((await self._run(statement)).all())
 
     async def _live(self, account_id: UUID) -> Account | None:
         query = select(account).where(account.c.id == account_id, account.c.disabled_at.is_(None))

@@ -1,12 +1,13 @@
 """The key file on disk: made once, 0600, never replaced in place."""
 
+import asyncio
 import os
 import secrets
 import stat
 from pathlib import Path
 
 from records.crypto.file_provider import FileKeyProvider, KeyFile
-from records.crypto.keyring import Keyring
+from records.crypto.keyring import Keyring, Wrapped
 from records.crypto.suites import KEY_BYTES
 from records.errors import KeyFileInvalid
 
@@ -41,9 +42,48 @@ def load_key_file(path: Path) -> KeyFile:
             raise KeyFileInvalid(f"the key file {path} is damaged: restore it from its backup") from None
 
 
+class KeyFileService:
+    """A KeyProvider over the file as it is now: a rotation by another process is seen without a restart."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._provider = FileKeyProvider(load_key_file(path))
+
+    @property
+    def kek_id(self) -> str:
+        """The key that wraps, as of the last look at the file."""
+        return self._provider.kek_id
+
+    async def wrap(self, key: bytes, context: bytes) -> Wrapped:
+        """Wrap a key under the file's current key; rare, so the file is read again each time."""
+        await self._reload()
+        return await self._provider.wrap(key, context)
+
+    async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        """Unwrap a key. Raises CannotOpen."""
+        if not self._provider.holds(wrapped.kek_id):
+            await self._reload()
+        return await self._provider.unwrap(wrapped, context)
+
+    async def rewrap(self, wrapped: Wrapped, context: bytes) -> Wrapped:
+        """Wrap a wrapped key anew under the file's current key."""
+        return await self.wrap(await self.unwrap(wrapped, context), context)
+
+    async def healthy(self) -> bool:
+        """Say whether the file is still there, whole and private."""
+        try:
+            await asyncio.to_thread(load_key_file, self._path)
+        except KeyFileInvalid:
+            return False
+        return True
+
+    async def _reload(self) -> None:
+        self._provider = FileKeyProvider(await asyncio.to_thread(load_key_file, self._path))
+
+
 def load_keyring(path: Path) -> Keyring:
     """Return a keyring over a key file. Raises KeyFileInvalid."""
-    return Keyring(FileKeyProvider(load_key_file(path)))
+    return Keyring(KeyFileService(path))
 
 
 def rotate_key_file(path: Path) -> KeyFile:

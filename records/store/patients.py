@@ -133,7 +133,7 @@ class Patients(Repository):
         )  # fmt: skip
 
     async def reindex(self, patient_id: UUID) -> None:
-        """Write the patient's index rows anew under the newest index key; the old ones go."""
+        """Write the patient's index rows anew, under every live index key."""
         await self._unit.authorise(Action.WRITE, Object.KEY)
         identity = await self._opened(await self._row(patient_id))
         await self._run(delete(patient_index).where(patient_index.c.patient_id == patient_id))
@@ -198,7 +198,8 @@ class Patients(Repository):
         await self._write_index(patient_id, new)
 
     async def _write_index(self, patient_id: UUID, new: NewPatient) -> None:
-        tokens = {(field, self._unit.blind(field, text)) for field, text in index_terms(new)}
+        # Under every live index key: until a rotation ends, some process still searches with the older one alone.
+        tokens = {(field, token) for field, text in index_terms(new) for token in self._unit.blinds(field, text)}
         rows = [
             {"tenant_id": self._tenant, "field": field, "key_version": token[0], "token": token,
              "patient_id": patient_id}

@@ -37,8 +37,9 @@ async def versions_in_use(store: Store) -> set[int]:
     async with store.database.unit(SYSTEM) as unit:
         for sealed in SEALED_TABLES:
             for column in sealed.columns if sealed.patient is not None else []:
-                query = text(f"select substring({column} from 4 for 4) from {sealed.table.name} where {column} is not null")
-                found |= {int.from_bytes(each) for each in (await unit.connection.execute(query)).scalars()}
+                versions = f"select substring({column} from 4 for 4) from {sealed.table.name}"
+                rows = await unit.connection.execute(text(f"{versions} where {column} is not null"))
+                found |= {int.from_bytes(each) for each in rows.scalars()}
     return found
 
 
