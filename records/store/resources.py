@@ -144,7 +144,7 @@ class Resources:
         if id_ is not None:
             condition += f" and r.id = {statement.bind(id_)}"
             await self._visible_row(statement, type_, condition)
-        visible = f"r.tenant_id = $1 and {condition} and (r.deleted or {statement.visible('r', type_)})"
+        visible = f"r.tenant_id = $1 and {condition} and {_seen_or_gone(statement, type_)}"
         older = "r.row, r.type, r.id, h.version, h.patient_id, r.origin, h.updated_at, h.deleted, h.content"
         sql = (
             f"select {COLUMNS} from resource r where {visible} union all"
@@ -183,11 +183,10 @@ class Resources:
             raise Forbidden("this client's scopes do not cover this resource")
 
     async def _visible_row(self, statement: Statement, type_: str, condition: str) -> Any:
-        """A deleted resource has no index rows left, so its mere id tells nothing more than 410."""
-        visible = statement.visible("r", type_)
-        sql = f"select {COLUMNS} from resource r where r.tenant_id = $1 and {condition} and (r.deleted or {visible})"
+        seen = _seen_or_gone(statement, type_)
+        sql = f"select {COLUMNS} from resource r where r.tenant_id = $1 and {condition} and {seen}"
         record = await self._unit.raw.fetchrow(sql, *statement.values)
-        if record is None or (record["deleted"] and not statement.access.sees_deleted(type_)):
+        if record is None:
             raise ResourceUnknown(f"there is no such {type_}, or none that this client may see")
         return record
 
@@ -242,6 +241,12 @@ class Resources:
         await self._unit.audit.record(
             action, stored.type, entity_id=stored.id, patient_id=stored.patient_id, detail=detail
         )
+
+
+def _seen_or_gone(statement: Statement, type_: str) -> str:
+    """A deleted resource has no index rows left to judge it by: only who sees all of a type may learn of it."""
+    gone = "r.deleted" if statement.access.sees_deleted(type_) else "false"
+    return f"({gone} or (not r.deleted and {statement.visible('r', type_)}))"
 
 
 def _check(current: Stored, how: Write) -> None:

@@ -1,0 +1,173 @@
+"""
+No byte of another patient leaves (records.md §4): a client whose scopes are limited to one patient gets the same answers
+whether the others exist or not. Differential: two databases, one with strangers and one without, the same requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Cluster, _database
+from tests.fakes.hospital import Caller, hospital
+
+SCOPES = (
+    "system/Patient.cruds?_id=own",
+    "system/Encounter.cruds?patient=own",
+    "system/Observation.cruds?patient=own",
+)
+
+
+def of_patient(id_: str, mark: str) -> list[dict[str, Any]]:
+    """A patient with an encounter and two observations; `mark` stands in all that is theirs."""
+    subject = {"reference": f"Patient/{id_}", "display": mark}
+    code = {"coding": [{"system": "urn:c", "code": mark}], "text": mark}
+    base = {"resourceType": "Observation", "status": "final", "code": code, "subject": subject}
+    return [
+        {"resourceType": "Patient", "id": id_, "name": [{"family": mark, "given": ["same"]}], "birthDate": "1980-01-01",
+         "identifier": [{"system": "urn:his", "value": mark}], "managingOrganization": {"reference": "Organization/o"}},
+        {"resourceType": "Encounter", "id": f"e-{id_}", "status": "finished", "class": {"code": "VR"}, "subject": subject,
+         "period": {"start": "2024-01-01", "end": "2024-01-02"}},
+        {**base, "id": f"o-{id_}", "encounter": {"reference": f"Encounter/e-{id_}"}, "effectiveDateTime": "2024-01-01",
+         "valueQuantity": {"value": 7}},
+        {**base, "id": f"f-{id_}", "focus": [{"reference": "Patient/own"}, {"reference": "Patient/other"}],
+         "hasMember": [{"reference": "Observation/o-other"}, {"reference": "Observation/o-own"}]},
+    ]  # fmt: skip
+
+
+@dataclass
+class Two:
+    """The same limited client in a database with strangers and in one without."""
+
+    crowded: Caller
+    alone: Caller
+
+
+@pytest.fixture(scope="module")
+def two(cluster: Cluster, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    with ExitStack() as stack:
+        crowded = stack.enter_context(_server(cluster, migrated_template, tmp_path_factory, has_strangers=True))
+        alone = stack.enter_context(_server(cluster, migrated_template, tmp_path_factory, has_strangers=False))
+        yield Two(crowded, alone)
+
+
+class _server:
+    """One server with its database; a context manager, so that two can be open."""
+
+    def __init__(self, cluster: Cluster, template: str, folders: pytest.TempPathFactory, has_strangers: bool) -> None:
+        self.databases = _database(cluster, template)
+        self.url = cluster.login(next(self.databases))
+        self.running = hospital(self.url, folders.mktemp("leak"))
+        self.has_strangers = has_strangers
+
+    def __enter__(self) -> Caller:
+        server = self.running.__enter__()
+        writer = Caller(server, server.token("system/*.cruds"))
+        resources = of_patient("own", "mine")
+        if self.has_strangers:
+            # The stranger's first resources were written before, so that row numbers differ as well.
+            resources = [*of_patient("other", "secret"), *resources, *of_patient("third", "secret3")]
+        for resource in resources:
+            assert writer("PUT", f"/{resource['resourceType']}/{resource['id']}", resource).status == 201
+        if self.has_strangers:
+            assert writer("DELETE", "/Observation/f-third").status == 204
+        return Caller(server, server.token(*SCOPES))
+
+    def __exit__(self, *error: Any) -> None:
+        self.running.__exit__(*error)
+        next(self.databases, None)
+
+
+IDS = st.sampled_from(["own", "other", "third", "e-own", "e-other", "o-own", "o-other", "f-other", "f-third", "none"])
+TYPES = st.sampled_from(["Patient", "Encounter", "Observation", "Organization", "AuditEvent"])
+VALUES = st.sampled_from(
+    ["own", "other", "third", "Patient/other", "secret", "mine", "urn:his|secret", "same", "1980-01-01", "ge1970", "7", "gt1",
+     "finished", "VR", "Encounter/e-other", "Observation/o-other", "2024-01-01", "secret,mine", "Patient/own,Patient/other"]
+)  # fmt: skip
+SIMPLE = st.sampled_from(
+    ["_id", "identifier", "name", "family", "birthdate", "patient", "subject", "focus", "has-member", "encounter", "code",
+     "status", "status:not", "code:not", "code:text", "date", "value-quantity", "class", "_lastUpdated", "code:missing",
+     "patient:Patient", "organization", "subject:identifier", "code-value-quantity"]
+)  # fmt: skip
+CHAINS = st.sampled_from(
+    ["patient.name", "patient.identifier", "subject:Patient._id", "encounter.patient", "encounter.patient.name",
+     "focus:Patient.name", "has-member.code", "has-member.patient.name", "organization.name",
+     "_has:Observation:patient:code", "_has:Observation:focus:code", "_has:Observation:has-member:code",
+     "_has:Encounter:patient:status", "_has:Encounter:patient:_has:Observation:encounter:code",
+     "_has:Observation:patient:patient.name", "_has:Patient:organization:name"]
+)  # fmt: skip
+RESULT = st.sampled_from(
+    ["_include=*", "_include=Observation:focus", "_include=Observation:has-member", "_include=Observation:patient",
+     "_include:iterate=Observation:has-member", "_revinclude=Observation:focus", "_revinclude=Observation:patient",
+     "_revinclude=Observation:has-member", "_revinclude:iterate=Observation:encounter", "_include=Patient:organization",
+     "_sort=date", "_sort=-date", "_sort=_id", "_sort=-value-quantity", "_count=1", "_count=0", "_total=accurate",
+     "_summary=count", "_summary=true", "_elements=subject"]
+)  # fmt: skip
+FILTERS = st.lists(
+    st.tuples(st.one_of(SIMPLE, CHAINS), VALUES).map(lambda pair: f"{pair[0]}={quote(pair[1], safe='/,:$')}"), max_size=3
+)
+QUERIES = st.tuples(FILTERS, st.lists(RESULT, max_size=3)).map(lambda parts: "&".join([*parts[0], *parts[1]]))
+PATHS = st.one_of(
+    TYPES.map(lambda t: f"/{t}"),
+    st.tuples(st.sampled_from(["Patient/own", "Patient/other", "Encounter/e-own", "Encounter/e-other"]), TYPES).map(
+        lambda p: f"/{p[0]}/{p[1]}"
+    ),
+)
+SEARCHES = st.tuples(PATHS, QUERIES).map("?".join)
+READS = st.tuples(TYPES, IDS, st.sampled_from(["", "/_history", "/_history/1", "/_history/2", "/$everything"])).map(
+    lambda p: f"/{p[0]}/{p[1]}{p[2]}"
+)
+TYPE_HISTORIES = TYPES.map(lambda t: f"/{t}/_history")
+
+
+def normalised(caller: Caller, url: str) -> tuple[int, str]:
+    """An answer without what differs between two servers: addresses, times, sealed page tokens."""
+    reply = caller("GET", url)
+    text = reply.raw.decode().replace(caller.server.base, "BASE")
+    text = re.sub(r'"(lastUpdated|lastModified)":"[^"]*"', "", text)
+    return reply.status, re.sub(r"_page=[\w-]+", "_page=TOKEN", text)
+
+
+class TestNothingLeaks:
+    """Issue 5: a property test over generated search URLs."""
+
+    @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.one_of(SEARCHES, SEARCHES, READS, TYPE_HISTORIES))
+    def test_strangers_change_no_answer(self, two: Two, url: str) -> None:
+        crowded = normalised(two.crowded, url)
+        assert crowded == normalised(two.alone, url)
+        assert "secret" not in re.sub(r'"url":"[^"]*"', "", crowded[1])  # the client's own question may say it
+
+    def test_pages_end_where_the_patient_ends(self, two: Two) -> None:
+        found, url = [], "/Observation?_count=1"
+        while url:
+            page = two.crowded("GET", url)
+            found += page.ids
+            url = next((link["url"] for link in page.json["link"] if link["relation"] == "next"), "")
+        assert found == ["o-own", "f-own"]
+
+    @pytest.mark.parametrize(
+        ("method", "path", "body"),
+        [
+            ("PUT", "/Observation/o-other", of_patient("own", "x")[2] | {"id": "o-other"}),
+            ("PUT", "/Observation/new", of_patient("other", "x")[2] | {"id": "new"}),
+            ("POST", "/Observation", of_patient("other", "x")[2]),
+            ("PUT", "/Observation/o-own", of_patient("other", "x")[2] | {"id": "o-own"}),
+            ("DELETE", "/Observation/o-other", None),
+            ("PATCH", "/Observation/o-other", {"status": "amended"}),
+            ("PUT", "/Patient/stranger", {"resourceType": "Patient", "id": "stranger"}),
+        ],
+    )
+    def test_strangers_are_not_written(self, two: Two, method: str, path: str, body: Any) -> None:
+        assert two.crowded(method, path, body).status in (403, 404, 422)
+        assert normalised(two.crowded, "/Observation?_total=accurate") == normalised(
+            two.alone, "/Observation?_total=accurate"
+        )
