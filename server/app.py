@@ -42,6 +42,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app[CLOCK] = clock or Clock()
     app[pages.FILES] = pages.Files()
     app.cleanup_ctx.extend([_database, _triage, _rooms, _housekeeping, smart_context])  # what follows stands on these
+    app.on_shutdown.append(_send_pages_away)
     middleware.install(app)
     health.install(app)
     for name in ROUTE_MODULES:
@@ -87,6 +88,11 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _send_pages_away(app: web.Application) -> None:
+    """Close the pages' sockets with 1001 while their handlers can still say so; runs before any context ends."""
+    await app[ROOMS].close()
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from signaling import effects as e
 from signaling import messages as m
 from signaling.course import Course
 from signaling.inputs import RoomFacts, VisitView
-from signaling.negotiation import Negotiation
+from signaling.negotiation import Media
 from signaling.seats import Seat, Seats
 from signaling.states import OPEN, PATIENT_SIDE, QUEUED, Role, Trigger, VisitState
 
@@ -27,12 +27,12 @@ class Change:
 class Announcer:
     """Tells the seats of one consultation what has changed."""
 
-    def __init__(self, seats: Seats, course: Course, negotiation: Negotiation, facts: RoomFacts) -> None:
-        self._seats, self._course, self._negotiation, self._facts = seats, course, negotiation, facts
+    def __init__(self, seats: Seats, course: Course, media: Media, facts: RoomFacts) -> None:
+        self._seats, self._course, self._media, self._facts = seats, course, media, facts
 
     def tell(self, change: Change) -> list[e.Effect]:
         """Return everything that follows from a change, in the README's order."""
-        effects = self._people(change) + self._state(change) + self._ringing(change) + self._media(change)
+        effects = self._people(change) + self._state(change) + self._ringing(change) + self._flow(change)
         if self._course.is_over and change.before.state is not self._course.state:
             effects += self._goodbye()
         return [*effects, e.TellQueue()]
@@ -75,11 +75,11 @@ class Announcer:
             return self._seats.tell_all(m.Ringing(), self._patients())
         return []
 
-    def _media(self, change: Change) -> list[e.Effect]:
+    def _flow(self, change: Change) -> list[e.Effect]:
         state = self._course.state
         if change.before.state in _MEDIA and state not in _MEDIA:
-            return self._negotiation.close_room()
-        return self._negotiation.hold(state is VisitState.HELD)
+            return self._media.links.close_room()
+        return self._media.negotiation.hold(state is VisitState.HELD)
 
     def _goodbye(self) -> list[e.Effect]:
         practitioner = self._course.view.practitioner

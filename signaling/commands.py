@@ -10,7 +10,7 @@ from signaling.course import Course, Proposal
 from signaling.drops import Attendance
 from signaling.errors import NotAdmitted, NotAllowed, TryAgain, WrongState
 from signaling.media import reports
-from signaling.negotiation import Negotiation
+from signaling.negotiation import Media
 from signaling.seats import Seat, Seats
 from signaling.states import PATIENT_SIDE, PRACTITIONER_SIDE, TRANSITIONS, PresenceTrigger, Role, Trigger, VisitState
 
@@ -31,7 +31,7 @@ CLOSE_REMOVED = 4403
 class Commands:
     """The commands of one consultation."""
 
-    def __init__(self, seats: Seats, course: Course, media: Negotiation, attendance: Attendance) -> None:
+    def __init__(self, seats: Seats, course: Course, media: Media, attendance: Attendance) -> None:
         self._seats, self._course, self._media, self._attendance = seats, course, media, attendance
 
     def patients(self) -> list[Seat]:
@@ -44,15 +44,15 @@ class Commands:
             raise NotAdmitted
         match message:
             case m.Publish():
-                return self._media.publish(seat, message, re)
+                return self._media.negotiation.publish(seat, message, re)
             case m.Subscribe():
-                return self._media.subscribe(seat, message, re)
+                return self._media.negotiation.subscribe(seat, message, re)
             case m.Answer():
-                return self._media.answer(seat, message, re)
+                return self._media.negotiation.answer(seat, message, re)
             case m.Mute():
-                return self._media.mute(seat, message)
+                return self._media.negotiation.mute(seat, message)
             case m.Layers():
-                return self._media.layers(seat, message, re)
+                return self._media.negotiation.layers(seat, message, re)
             case _:
                 assert_never(message)
 
@@ -69,7 +69,7 @@ class Commands:
 
         A patient who was not seen yet leaves the queue for good; a call that has begun goes on without them.
         """
-        effects = self._media.abandon(seat)
+        effects = self._media.links.abandon(seat)
         leaves_queue = seat.role is Role.PATIENT and Trigger.LEAVE in TRANSITIONS[self._course.state]
         if leaves_queue:
             proposal = Proposal(Trigger.LEAVE, seat.id, "command", envelope.id, envelope.seq)
@@ -135,7 +135,7 @@ class Commands:
         if target not in self._seats or self._seats[target].role is Role.PATIENT or target == seat.id:
             raise NotAllowed("remove that seat")
         removed = self._seats[target]
-        effects = self._media.abandon(removed) + self._seats.tell(removed, m.Bye("removed"))
+        effects = self._media.links.abandon(removed) + self._seats.tell(removed, m.Bye("removed"))
         if removed.is_connected:
             effects.append(e.CloseSocket(target, CLOSE_REMOVED, "removed"))
         self._seats.drop(target, for_good=True)

@@ -14,7 +14,8 @@ from signaling.devices import Devices
 from signaling.drops import Attendance
 from signaling.errors import SignalingError, VisitOver
 from signaling.media import reports
-from signaling.negotiation import Negotiation
+from signaling.negotiation import Media, Negotiation
+from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
 from signaling.states import MediaLinkState, Presence, Role
 
@@ -31,13 +32,14 @@ class Consultation:
         self._facts = facts
         self._seats = Seats()
         self._course = Course(view)
-        self._media = Negotiation(self._seats)
+        self._links = RoomLinks(self._seats)
+        self._media = Negotiation(self._seats, self._links)
         self._devices = Devices(view.id, self._seats)
         self._chat = Chat(self._seats, history)
         self._attendance = Attendance(self._seats, self._course, now)
         self._attendance.note_state(None, now)
-        self._announcer = Announcer(self._seats, self._course, self._media, facts)
-        self._commands = Commands(self._seats, self._course, self._media, self._attendance)
+        self._announcer = Announcer(self._seats, self._course, Media(self._links, self._media), facts)
+        self._commands = Commands(self._seats, self._course, Media(self._links, self._media), self._attendance)
 
     # Questions
 
@@ -72,9 +74,9 @@ class Consultation:
         if not may_enter(self.view, arrival.role, arrival.seat):
             raise VisitOver(self.view.state.value)
         seat, is_same_page = self._seats.take(arrival)
-        effects = [] if is_same_page else self._media.abandon(seat)
+        effects = [] if is_same_page else self._links.abandon(seat)
         seat.is_connected = True
-        self._media.adopt(seat)
+        self._links.adopt(seat)
         self._attendance.note_arrival(now)
         self._seats.is_changed |= seat.note_reach(now)
         effects += self._welcome(seat, arrival, is_same_page)
@@ -197,14 +199,14 @@ class Consultation:
             case i.LinkAnswered() | i.LinkOffered() | i.LinkTook() | i.LinkRefused():
                 return self._media.receive_result(event)
             case i.RelayGone():
-                return self._media.lose_relay()
+                return self._links.lose_relay()
             case i.RelayBack(_, links):
-                return self._media.restore(links)
+                return self._links.restore(links)
             case reports.LinkState():
                 self._link_moved(event)
                 return []
             case reports.OfferReady():
-                found = self._media.find(event.link)
+                found = self._links.find(event.link)
                 return self._media.offer(*found, event) if found is not None else []
             case reports.TracksChanged():
                 return self._media.tracks_changed(event)
@@ -212,7 +214,7 @@ class Consultation:
                 return self._commands.forward(event)
 
     def _link_moved(self, event: reports.LinkState) -> None:
-        found = self._media.find(event.link)
+        found = self._links.find(event.link)
         if found is None:
             return
         seat, link = found

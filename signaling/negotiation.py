@@ -1,32 +1,41 @@
 """The media of a consultation: whose turn it is to describe, which description is newest. README "Media"."""
 
+from dataclasses import dataclass
+
 from signaling import effects as e
 from signaling import messages as m
 from signaling.errors import RelayRefused, StaleGeneration
 from signaling.inputs import LinkAnswered, LinkOffered, LinkRefused, LinkTook
-from signaling.links import Link, link_id
+from signaling.links import Link
 from signaling.media import reports
+from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
-from signaling.states import MediaLinkState, Role
+from signaling.states import MediaLinkState
 
 # The relay has no such link or is gone itself: only a new link helps.
 _LINK_IS_GONE = frozenset({"no_such_link", "no_such_room", "relay_lost"})
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The media of one consultation: its links, and what is said over them."""
+
+    links: RoomLinks
+    negotiation: "Negotiation"
+
+
 class Negotiation:
     """Who publishes and receives what, over which links."""
 
-    def __init__(self, seats: Seats) -> None:
-        self._seats = seats
-        self._orphans: dict[str, reports.LinkSnapshot] = {}  # links of seats that have not come back yet
-        self._known: set[str] = set()  # every link id that an earlier web process gave out
+    def __init__(self, seats: Seats, links: RoomLinks) -> None:
+        self._seats, self._links = seats, links
         self._is_held = False
 
     # What a page asks
 
     def publish(self, seat: Seat, message: m.Publish, re: str | None) -> list[e.Effect]:
         """Pass an offer on; a lower generation than the last is refused."""
-        link = self._link(seat, "up")
+        link = self._links.take(seat, "up")
         if message.generation < link.generation:
             raise StaleGeneration
         link.generation = message.generation
@@ -34,11 +43,11 @@ class Negotiation:
 
     def subscribe(self, seat: Seat, message: m.Subscribe, re: str | None) -> list[e.Effect]:
         """Ask the relay for its offer."""
-        return [e.RelaySubscribe(seat.id, self._link(seat, "down").id, message.restart, re)]
+        return [e.RelaySubscribe(seat.id, self._links.take(seat, "down").id, message.restart, re)]
 
     def answer(self, seat: Seat, message: m.Answer, re: str | None) -> list[e.Effect]:
         """Pass an answer on; only to the newest offer."""
-        link = self._existing(seat, "down")
+        link = self._links.existing(seat, "down")
         if message.generation != link.generation:
             raise StaleGeneration
         return [e.RelayAnswer(seat.id, link.id, message.generation, message.sdp, re)]
@@ -53,24 +62,7 @@ class Negotiation:
 
     def layers(self, seat: Seat, message: m.Layers, re: str | None) -> list[e.Effect]:
         """Pass on how large the sender shows what it receives."""
-        return [e.RelayLayers(seat.id, self._existing(seat, "down").id, message.wishes, re)]
-
-    # What happens to a whole seat or room
-
-    def adopt(self, seat: Seat) -> None:
-        """Give a page back the links that outlived the web process."""
-        for orphan in self._orphans_of(seat):
-            seat.links[orphan.direction] = _revived(orphan)
-            if orphan.direction == "up":
-                seat.sources = tuple(track.source for track in orphan.tracks)
-
-    def abandon(self, seat: Seat) -> list[e.Effect]:
-        """End every link of a seat: its page is gone for good."""
-        ended = [link.id for link in seat.links.values()] + [orphan.link for orphan in self._orphans_of(seat)]
-        seat.links.clear()
-        if seat.sources:
-            seat.sources, self._seats.is_changed = (), True
-        return [e.RelayCloseLink(link) for link in ended]
+        return [e.RelayLayers(seat.id, self._links.existing(seat, "down").id, message.wishes, re)]
 
     def hold(self, is_held: bool) -> list[e.Effect]:
         """Silence everything that is published, or restore what its owner did not mute."""
@@ -79,29 +71,11 @@ class Negotiation:
         self._is_held = is_held
         return [effect for seat in self._seats for effect in self._silenced(seat)]
 
-    def close_room(self) -> list[e.Effect]:
-        """End all media of the visit."""
-        self._forget_links()
-        self._orphans.clear()
-        self._is_held = False
-        return [e.RelayCloseRoom()]
-
-    def lose_relay(self) -> list[e.Effect]:
-        """The relay died: every page sets its links up anew."""
-        affected = [seat for seat in self._seats if seat.links]
-        self._forget_links()
-        self._orphans.clear()
-        return self._seats.tell_all(m.RelayLost(), affected)
-
-    def find(self, link: str) -> tuple[Seat, Link] | None:
-        """Return whose link it is."""
-        return next(((seat, own) for seat in self._seats for own in seat.links.values() if own.id == link), None)
-
     # What the relay says
 
     def receive_result(self, result: LinkAnswered | LinkOffered | LinkTook | LinkRefused) -> list[e.Effect]:
         """Take the relay's answer to one of our effects; a link that was abandoned meanwhile is ignored."""
-        found = self.find(result.link)
+        found = self._links.find(result.link)
         if found is None:
             return []
         seat, link = found
@@ -134,42 +108,7 @@ class Negotiation:
         self._seats.is_changed |= set(seat.sources) != before
         return self._silenced(seat, set(seat.sources) - before)
 
-    def restore(self, snapshot: reports.RoomSnapshot) -> list[e.Effect]:
-        """Compare with what the relay still has: adopt strangers, and have lost links set up anew."""
-        alive = {link.link: link for link in snapshot.links if link.state != "closed"}
-        self._known.update(alive)
-        affected = []
-        for seat in self._seats:
-            gone = [name for name, link in seat.links.items() if link.id not in alive and _was_up(link)]
-            for name in gone:
-                del seat.links[name]
-            affected += [seat] if gone else []
-        own = {link.id for seat in self._seats for link in seat.links.values()}
-        self._orphans = {name: link for name, link in alive.items() if name not in own}
-        for name in own & set(alive):
-            self._retake(alive[name])
-        return self._seats.tell_all(m.RelayLost(), affected)
-
     # Own
-
-    def _link(self, seat: Seat, direction: str) -> Link:
-        link = seat.links.get(direction)
-        if link is None or link.state is MediaLinkState.CLOSED:
-            link = seat.links[direction] = Link(self._fresh_id(seat, direction), direction)
-        return link
-
-    def _fresh_id(self, seat: Seat, direction: str) -> str:
-        while True:
-            seat.links_made += 1
-            name = link_id(seat.id, direction, seat.links_made)
-            if name not in self._known:
-                return name
-
-    def _existing(self, seat: Seat, direction: str) -> Link:
-        link = seat.links.get(direction)
-        if link is None:
-            raise RelayRefused("no_such_link")
-        return link
 
     def _published(self, seat: Seat, link: Link, result: LinkAnswered) -> list[e.Effect]:
         _describe(link)
@@ -192,37 +131,8 @@ class Negotiation:
             return [e.RelayMute(seat.id, s, self._is_held or s in seat.muted) for s in sorted(seat.sources)]
         return [e.RelayMute(seat.id, s, True) for s in sorted(sources) if self._is_held or s in seat.muted]
 
-    def _orphans_of(self, seat: Seat) -> list[reports.LinkSnapshot]:
-        own = [link for link in self._orphans.values() if link.seat == seat.id]
-        for link in own:
-            del self._orphans[link.link]
-        return own
-
-    def _retake(self, snapshot: reports.LinkSnapshot) -> None:
-        found = self.find(snapshot.link)
-        if found is not None:
-            found[1].state = MediaLinkState(snapshot.state)
-            found[1].generation = max(found[1].generation, snapshot.generation)
-
-    def _forget_links(self) -> None:
-        for seat in list(self._seats):
-            seat.links.clear()
-            self._seats.is_changed |= bool(seat.sources)
-            seat.sources = ()
-            if seat.role is Role.DEVICE:
-                self._seats.drop(seat.id)
-
-
-def _revived(snapshot: reports.LinkSnapshot) -> Link:
-    return Link(snapshot.link, snapshot.direction, MediaLinkState(snapshot.state), snapshot.generation)
-
 
 def _describe(link: Link) -> None:
     """The relay knows the link now; a connected one stays so through a renegotiation."""
     if link.state is MediaLinkState.NEW:
         link.move(MediaLinkState.CONNECTING)
-
-
-def _was_up(link: Link) -> bool:
-    """Tell whether the relay knew the link; one whose request is under way is not in a snapshot yet."""
-    return link.state is not MediaLinkState.NEW
