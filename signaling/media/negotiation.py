@@ -119,11 +119,18 @@ def answer_publisher(offer: Description, terms: Terms) -> tuple[str, tuple[Recei
             direction = "recvonly"
         else:
             direction = "inactive"
-        shape = SectionTerms(taken.kind, taken.mid, direction, setup)
+        shape = SectionTerms(taken.kind, taken.mid, direction, setup, tuple(simulcast(taken.rids)))
         sections.append(section(shape, taken.format, taken.extensions, terms))
     if not received and not any(section.port for section in sections):
         raise BadSdp("nothing in the offer that the relay can take: it needs Opus, VP8, VP9, H.264 or AV1")
     return assemble(sections, terms), tuple(received)
+
+
+def simulcast(rids: Sequence[str]) -> list[Attribute]:
+    """Return the lines that take a publisher's layers (RFC 8851, RFC 8853); none for fewer than two."""
+    if len(rids) < 2:
+        return []
+    return [*(("rid", f"{rid} recv") for rid in rids), ("simulcast", "recv " + ";".join(rids))]
 
 
 def _take(media: Media) -> Received | None:
@@ -138,7 +145,8 @@ def _take(media: Media) -> Received | None:
     kept = {uri: number for uri, number in extensions.items() if uri in wanted}
     chosen = _with_feedback(chosen, media.kind, kept)
     announced = sdp.sources(media)
-    return Received(media.mid, media.kind, chosen, kept, announced.ssrcs, announced.repairs)
+    rids = sdp.simulcast_rids(media) if codecs.RID in kept else ()
+    return Received(media.mid, media.kind, chosen, kept, announced.ssrcs, announced.repairs, rids)
 
 
 def _with_feedback(chosen: Format, kind: str, extensions: dict[str, int]) -> Format:
@@ -173,6 +181,8 @@ def answer_subscriber(
         if taken is None or media.direction not in ("recvonly", "sendrecv"):
             sections.append(rejection(media))
             continue
+        for uri in (codecs.RID, codecs.REPAIRED_RID):
+            taken.extensions.pop(uri, None)
         match = _match(media, left)
         chosen, extras = taken.format, list[Attribute]()
         if match is None:

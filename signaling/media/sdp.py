@@ -194,6 +194,20 @@ def sources(media: Media) -> Sources:
     return Sources(tuple(ssrc for ssrc in seen if ssrc not in repairs), repairs)
 
 
+MAX_RIDS = 4  # browsers send three
+
+
+def simulcast_rids(media: Media) -> tuple[str, ...]:
+    """Return the layers that an m-line offers to send, in its order; the first of alternatives, paused ones too."""
+    offered = media.first("simulcast") or ""
+    parts = offered.split()
+    if "send" not in parts[:-1]:
+        return ()
+    streams = parts[parts.index("send") + 1].split(";")
+    rids = [stream.split(",")[0].lstrip("~") for stream in streams][:MAX_RIDS]
+    return tuple(rid for rid in rids if 0 < len(rid) <= 16 and rid.isalnum())
+
+
 def fingerprints(description: Description) -> list[tuple[str, str]]:
     """Return (algorithm, value) of the first used section or the session; BadSdp without any."""
     for media in description.media:

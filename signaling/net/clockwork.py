@@ -5,12 +5,14 @@ import time
 from signaling.media import stun
 from signaling.media.guard import Datagram
 from signaling.media.reports import LinkState, MediaStopped, PathChanged
+from signaling.net.allocator import RoomAllocator
 from signaling.net.link import Link
 from signaling.net.observer import RoomObserver
+from signaling.net.publication import Publication
 from signaling.net.records import Leftover
 from signaling.net.registry import Registry
-from signaling.net.reporter import FEEDBACK_S, REPORT_S
-from signaling.net.room import Publication, Room
+from signaling.net.reporter import FEEDBACK_S, REPORT_S, layer_of
+from signaling.net.room import Room
 
 EMPTY_ROOM_S = 60.0  # both sides may reload at once; then the room goes
 REPAIR_INTERVAL_S = 0.025  # a NACK waits for reordering about as long
@@ -26,6 +28,7 @@ class Clockwork:
         self._plane = registry.around.plane
         self._next_report: dict[Link, float] = {}
         self._observers: dict[str, RoomObserver] = {}
+        self._allocators: dict[str, RoomAllocator] = {}
         self._slow_at = self._feedback_at = 0.0
 
     def poll(self) -> int:
@@ -71,9 +74,9 @@ class Clockwork:
         if stream is None:
             return self._plane.drop("unknown_ssrc")
         self._plane.inject(stream, packet, now)
-        for publication in room.publications():
-            if publication.stream is stream:
-                self._registry.reporter.want_keyframe(publication, now)
+        layer = layer_of(room, stream)
+        if layer is not None:
+            self._registry.reporter.want_keyframe(layer, now)
         return None
 
     def handle_timer(self, now: float) -> None:
@@ -92,7 +95,7 @@ class Clockwork:
             for room in list(self._registry.rooms.values()):
                 self._watch(room, now)
             for name in [name for name in self._observers if name not in self._registry.rooms]:
-                del self._observers[name]
+                del self._observers[name], self._allocators[name]
 
     def _watch(self, room: Room, now: float) -> None:
         for link in room.links():
@@ -101,6 +104,7 @@ class Clockwork:
                 self._registry.drop_link(room, link.name.link)
                 self._next_report.pop(link, None)
         self._report(room, now)
+        self._allocators.setdefault(room.name, RoomAllocator()).allocate(room, now, self._registry)
         self._observers.setdefault(room.name, RoomObserver()).observe(room, now, self._registry.tell)
         for publication in room.publications():
             self._watch_silence(publication, now)
@@ -123,10 +127,10 @@ class Clockwork:
                 reporter.report_down(room, down, now)
 
     def _watch_silence(self, publication: Publication, now: float) -> None:
-        stream = publication.stream
-        if stream is None or stream.base is None:
+        begun = [layer.stream.last_arrival for layer in publication.layers.values() if layer.stream.base is not None]
+        if not begun:
             return
-        silent = now - stream.last_arrival > SILENCE_S
+        silent = now - max(begun) > SILENCE_S
         if silent != publication.is_silent:
             publication.is_silent = silent
             room = publication.link.name.room

@@ -136,7 +136,7 @@ class NativeStream:
 
 class NativeOutput:
     is_on, packets, octets, timestamp_offset = Field(), Field(), Field(), Field()
-    last_timestamp, sequence_offset, waits = Field(), Field(), Field()
+    last_timestamp, sequence_offset, last_sequence, waits = Field(), Field(), Field(), Field()
 
     def __init__(self, c: Any, stream: NativeStream, peer: NativePeer, terms: OutputTerms) -> None:
         self.c, self.stream, self.peer, self.terms = c, stream, peer, terms

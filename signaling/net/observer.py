@@ -7,7 +7,8 @@ from signaling.media import quality
 from signaling.media.quality import Line, Rating
 from signaling.media.reports import ActiveSpeaker, Quality, RelayEvent
 from signaling.media.speaker import SpeakerDetector
-from signaling.net.room import Publication, Room, Subscription
+from signaling.net.publication import Layer, Subscription
+from signaling.net.room import Room
 
 QUALITY_S = 5.0
 SILENT_S = 3.0  # no audio packet at all; DTX still sends one every 0.4 s
@@ -46,11 +47,10 @@ class RoomObserver:
     def _observe_speaker(self, room: Room, now: float, tell: Callable[[RelayEvent], None]) -> None:
         levels: dict[str, float] = {}
         for publication in room.publications():
-            if publication.received.kind != "audio" or publication.stream is None:
-                continue
-            total, count = publication.stream.take_level()
-            if count and not publication.stream.is_muted:
-                levels[publication.seat] = max(levels.get(publication.seat, 0.0), total / count)
+            for layer in publication.layers.values() if publication.received.kind == "audio" else ():
+                total, count = layer.stream.take_level()
+                if count and not layer.stream.is_muted:
+                    levels[publication.seat] = max(levels.get(publication.seat, 0.0), total / count)
         if self.speaker.receive(levels, now):
             tell(ActiveSpeaker(room.name, self.speaker.speaker))
 
@@ -58,7 +58,8 @@ class RoomObserver:
         seats = {link.name.seat for link in room.links() if link.is_secure}
         alive: set[object] = set()
         for seat in sorted(seats):
-            up = [self._up_line(p, now, alive) for p in room.publications() if p.seat == seat and p.stream is not None]
+            layers = [layer for p in room.publications() if p.seat == seat for layer in p.layers.values()]
+            up = [self._up_line(layer, now, alive) for layer in layers]
             down = [
                 self._down_line(s, alive)
                 for d in room.downs.values()
@@ -72,21 +73,20 @@ class RoomObserver:
             tell(quality_event(room.name, seat, line_up, line_down))
         self.readings = {key: reading for key, reading in self.readings.items() if key in alive}
 
-    def _up_line(self, publication: Publication, now: float, alive: set[object]) -> Line:
-        stream = publication.stream
-        assert stream is not None  # the caller looks
+    def _up_line(self, layer: Layer, now: float, alive: set[object]) -> Line:
+        stream = layer.stream
         alive.add(stream)
         expected = stream.highest - stream.base + 1 if stream.base is not None else 0
         reading = self.readings.setdefault(stream, Reading())
         due, got, octets = reading.step(expected, stream.received, stream.octets)
-        is_audio = publication.received.kind == "audio"
+        is_audio = stream.terms.kind == "audio"
         silent = is_audio and stream.base is not None and now - stream.last_arrival > SILENT_S
         return Line(
             loss=max(0.0, 1 - got / due) if due else 0.0,
             rtt_ms=0.0,
             jitter_ms=stream.jitter * 1000 if is_audio else 0.0,
             video_bps=0 if is_audio else int(octets * 8 / QUALITY_S),
-            burst_ratio=quality.burst_ratio(publication.take_runs(), got),
+            burst_ratio=quality.burst_ratio(layer.take_runs(), got),
             is_silent=silent,
         )
 

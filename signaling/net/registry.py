@@ -124,8 +124,10 @@ class Registry:
         """A newcomer needs key frames of what it gets."""
         for publication in room.publications():
             subscription = down.subscriptions.get(publication.key)
-            if subscription is not None and not subscription.is_paused:
-                self.reporter.want_keyframe(publication, now)
+            output = (subscription.waiting or subscription.output) if subscription is not None else None
+            for layer in publication.layers.values():
+                if output is not None and output.is_on and output.stream is layer.stream:
+                    self.reporter.want_keyframe(layer, now)
 
 
 def track_of(sent: Sent) -> Track:

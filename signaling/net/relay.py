@@ -102,19 +102,18 @@ class Relay:
         room = self._registry.existing_room(room_name)
         room.set_muted(seat, source, muted)
         for publication in room.publications():
-            if publication.key == (seat, source) and not muted:
-                self._registry.reporter.want_keyframe(publication, time.monotonic())
+            for layer in publication.layers.values() if publication.key == (seat, source) and not muted else ():
+                self._registry.reporter.want_keyframe(layer, time.monotonic())
 
     def set_layers(self, room_name: str, link_id: str, wishes: Sequence[LayerWish]) -> None:
-        """Pause and resume tracks of a down link by its word."""
+        """Pause, resume and size the tracks of a down link by its word; the ladder follows within 250 ms."""
         room, down = self._registry.down(room_name, link_id)
         by_mid = {wish.mid: wish for wish in wishes}
         for subscription in down.subscriptions.values():
             wish = by_mid.get(subscription.sent.mid)
             if wish is not None:
-                subscription.is_paused = wish.paused
-            if subscription.output is not None:
-                subscription.output.is_on = not subscription.is_paused
+                subscription.is_paused, subscription.max_height = wish.paused, wish.max_height
+                subscription.set_on()
         self._registry.want_keyframes(room, down, time.monotonic())
 
     def close_link(self, room_name: str, link_id: str) -> None:

@@ -6,8 +6,9 @@ from signaling.media import rtcp
 from signaling.media.rtcp import ReportBlock
 from signaling.net.link import Link
 from signaling.net.plane import Plane
+from signaling.net.publication import Layer, Subscription
 from signaling.net.records import Output, Stream
-from signaling.net.room import DownLinkState, Publication, Room, Subscription, UpLink
+from signaling.net.room import DownLinkState, Room, UpLink
 
 NTP_EPOCH_S = 2208988800
 REPORT_S = 1.0  # RFC 4585 allows it at these rates; browsers do the same
@@ -22,8 +23,8 @@ class Reporter:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._open: dict[int, Publication] = {}
-        """Publications with a NACK or a key frame request under way."""
+        self._open: set[Layer] = set()
+        """Layers with a NACK or a key frame request under way."""
         self.counters: dict[str, int] = {}
 
     def _count(self, what: str, amount: int = 1) -> None:
@@ -57,8 +58,9 @@ class Reporter:
     @staticmethod
     def _note_sender_report(up: UpLink | None, report: rtcp.SenderReport, now: float) -> None:
         for publication in up.publications.values() if up else ():
-            if publication.stream is not None and publication.stream.terms.ssrc == report.ssrc:
-                publication.sender_report, publication.reported_at = report, now
+            for layer in publication.layers.values():
+                if layer.stream.terms.ssrc == report.ssrc:
+                    layer.sender_report, layer.reported_at = report, now
 
     @staticmethod
     def _note_blocks(down: DownLinkState | None, blocks: tuple[ReportBlock, ...], now: float) -> None:
@@ -74,26 +76,26 @@ class Reporter:
 
     def _request_keyframe(self, room: Room, link: Link, ssrc: int, now: float) -> None:
         output = link.peer.outputs.get(ssrc)
-        if output is not None:
-            self.want_keyframe(publication_of(room, output.stream), now)
+        layer = layer_of(room, output.stream) if output is not None else None
+        if layer is not None:
+            self.want_keyframe(layer, now)
 
     # To publishers
 
-    def want_keyframe(self, publication: Publication | None, now: float) -> None:
-        """A subscriber needs a key frame of this publication: ask for it, throttled."""
-        if publication is None or publication.stream is None or publication.received.kind != "video":
+    def want_keyframe(self, layer: Layer, now: float) -> None:
+        """A subscriber needs a key frame of this layer: ask for it, throttled."""
+        if layer.publication.received.kind != "video":
             return
-        self._open[id(publication)] = publication
-        if publication.throttle.wanted(now):
-            self._ask_keyframe(publication)
+        self._open.add(layer)
+        if layer.throttle.wanted(now):
+            self._ask_keyframe(layer)
 
-    def _ask_keyframe(self, publication: Publication) -> None:
-        assert publication.stream is not None  # checked by both callers
-        publication.stream.awaits_keyframe = True
-        link, ssrc = publication.link, publication.stream.terms.ssrc
-        feedbacks = publication.received.format.feedback
+    def _ask_keyframe(self, layer: Layer) -> None:
+        layer.stream.awaits_keyframe = True
+        publication, ssrc = layer.publication, layer.stream.terms.ssrc
+        link, feedbacks = publication.link, publication.received.format.feedback
         if "nack pli" not in feedbacks and FIR_FORMAT in feedbacks:
-            packet = rtcp.full_intra_request(link.ssrc, ssrc, publication.throttle.retries)
+            packet = rtcp.full_intra_request(link.ssrc, ssrc, layer.throttle.retries)
         else:
             packet = rtcp.picture_loss(link.ssrc, ssrc)
         self._plane.send_rtcp(link.peer, rtcp.receiver_report(link.ssrc, ()) + packet)
@@ -101,42 +103,42 @@ class Reporter:
 
     def note_gap(self, room: Room, stream: Stream, now: float) -> None:
         """A stream skipped numbers: ask for them once they had time to come late."""
-        publication = publication_of(room, stream)
-        if publication is None:
+        layer = layer_of(room, stream)
+        if layer is None:
             return
         skipped = stream.take_skipped()
-        publication.note_gaps(skipped)
-        if "nack" not in publication.received.format.feedback:
+        layer.note_gaps(skipped)
+        if "nack" not in layer.publication.received.format.feedback:
             return
-        if publication.nacks.missed(skipped, now):
-            self._open[id(publication)] = publication
+        if layer.nacks.missed(skipped, now):
+            self._open.add(layer)
         else:
-            self.want_keyframe(publication, now)
+            self.want_keyframe(layer, now)
 
     def repair(self, now: float) -> None:
         """Send what is due every 25 ms: NACKs and repeated key frame requests, where some are open."""
-        for key, publication in list(self._open.items()):
-            if publication.stream is None:
-                del self._open[key]
+        for layer in list(self._open):
+            if layer not in layer.publication.layers.values():
+                self._open.discard(layer)
                 continue
-            self._ask_again(publication, publication.stream, now)
-            if not publication.stream.awaits_keyframe:
-                publication.throttle.arrived()
-            elif publication.throttle.handle_timer(now):
-                self._ask_keyframe(publication)
-            if not len(publication.nacks) and publication.throttle.open_since is None:
-                del self._open[key]
+            self._ask_again(layer, now)
+            if not layer.stream.awaits_keyframe:
+                layer.throttle.arrived()
+            elif layer.throttle.handle_timer(now):
+                self._ask_keyframe(layer)
+            if not len(layer.nacks) and layer.throttle.open_since is None:
+                self._open.discard(layer)
 
-    def _ask_again(self, publication: Publication, stream: Stream, now: float) -> None:
-        nacks = publication.nacks
+    def _ask_again(self, layer: Layer, now: float) -> None:
+        nacks = layer.nacks
         for number in nacks.numbers():
-            if stream.has(number & 0xFFFF):
+            if layer.stream.has(number & 0xFFFF):
                 nacks.arrived(number)
         asked = nacks.take(now, 0.1)
         if asked:
-            link = publication.link
+            link = layer.publication.link
             report = rtcp.receiver_report(link.ssrc, ())
-            self._plane.send_rtcp(link.peer, report + rtcp.nack(link.ssrc, stream.terms.ssrc, asked))
+            self._plane.send_rtcp(link.peer, report + rtcp.nack(link.ssrc, layer.stream.terms.ssrc, asked))
             self._count("nack_sent", len(asked))
 
     def send_wide_feedback(self, up: UpLink) -> None:
@@ -154,28 +156,29 @@ class Reporter:
             return
         blocks, videos = [], []
         for publication in up.publications.values():
-            if publication.stream is not None and publication.stream.base is not None:
-                blocks.append(self._block(publication, publication.stream, now))
-                if "goog-remb" in publication.received.format.feedback:
-                    videos.append(publication.stream.terms.ssrc)
+            for layer in publication.layers.values():
+                if layer.stream.base is not None:
+                    blocks.append(self._block(layer, layer.stream.base, now))
+                    if "goog-remb" in publication.received.format.feedback:
+                        videos.append(layer.stream.terms.ssrc)
         packet = rtcp.receiver_report(link.ssrc, blocks) + rtcp.description(link.ssrc, "relay")
         if videos and not link.peer.wide_id:
             packet += rtcp.remb(link.ssrc, REMB_BPS, videos)
         self._plane.send_rtcp(link.peer, packet)
 
     @staticmethod
-    def _block(publication: Publication, stream: Stream, now: float) -> ReportBlock:
+    def _block(layer: Layer, base: int, now: float) -> ReportBlock:
         """RFC 3550 A.3."""
-        assert stream.base is not None  # the caller reports streams that have begun
-        expected = stream.highest - stream.base + 1
-        before_expected, before_received = publication.prior
-        publication.prior = (expected, stream.received)
+        stream = layer.stream
+        expected = stream.highest - base + 1
+        before_expected, before_received = layer.prior
+        layer.prior = (expected, stream.received)
         due = expected - before_expected
         lost = due - (stream.received - before_received)
         fraction = min(255, 256 * lost // due) if due > 0 and lost > 0 else 0
-        report = publication.sender_report
+        report = layer.sender_report
         last_sr = report.ntp >> 16 & 0xFFFFFFFF if report else 0
-        delay = int((now - publication.reported_at) * 65536) & 0xFFFFFFFF if report else 0
+        delay = int((now - layer.reported_at) * 65536) & 0xFFFFFFFF if report else 0
         jitter = int(stream.jitter * stream.terms.clock_rate)
         total = expected - stream.received
         return ReportBlock(stream.terms.ssrc, fraction, total, stream.highest & 0xFFFFFFFF, jitter, last_sr, delay)
@@ -190,22 +193,22 @@ class Reporter:
         packet = b""
         for subscription in down.subscriptions.values():
             output = subscription.output
-            publication = publication_of(room, output.stream) if output is not None else None
-            if output is not None and publication is not None and output.packets:
-                packet += self._sender_report(subscription, output, publication, now)
-                packet += rtcp.description(output.terms.ssrc, publication.seat)
+            layer = layer_of(room, output.stream) if output is not None else None
+            if output is not None and layer is not None and output.packets:
+                packet += self._sender_report(subscription, output, layer, now)
+                packet += rtcp.description(output.terms.ssrc, layer.publication.seat)
         self._plane.send_rtcp(link.peer, packet or rtcp.receiver_report(link.ssrc, ()))
 
     @staticmethod
-    def _sender_report(subscription: Subscription, output: Output, publication: Publication, now: float) -> bytes:
+    def _sender_report(subscription: Subscription, output: Output, layer: Layer, now: float) -> bytes:
         """
         Tracks of one seat share their publisher's clock, so lips and voice stay together.
 
         Before its first sender report the relay's own clock stands in.
         """
-        report, clock_rate = publication.sender_report, output.stream.terms.clock_rate
+        report, clock_rate = layer.sender_report, output.stream.terms.clock_rate
         if report is not None:
-            elapsed = now - publication.reported_at
+            elapsed = now - layer.reported_at
             ntp = report.ntp + int(elapsed * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
             timestamp = report.timestamp + int(elapsed * clock_rate) + output.timestamp_offset
         else:
@@ -217,10 +220,10 @@ class Reporter:
         return rtcp.sender_report(rtcp.SenderReport(ssrc, ntp, timestamp & 0xFFFFFFFF, output.packets, octets))
 
 
-def publication_of(room: Room, stream: Stream) -> Publication | None:
-    """Return the publication that a stream belongs to, None when it has ended."""
+def layer_of(room: Room, stream: Stream) -> Layer | None:
+    """Return the layer that a stream carries, None when it has ended."""
     for publication in room.publications():
-        if publication.stream is stream:
-            return publication
+        for layer in publication.layers.values():
+            if layer.stream is stream:
+                return layer
     return None
-

@@ -5,95 +5,16 @@ from dataclasses import dataclass, field
 
 from signaling.media import codecs, rtp
 from signaling.media.downlink import DownLink
-from signaling.media.keyframe import KeyframeThrottle
-from signaling.media.nack import NackList
 from signaling.media.negotiation import Outgoing, Received, Sent
-from signaling.media.reports import Track
-from signaling.media.rtcp import ReportBlock, SenderReport
 from signaling.net.link import Link
 from signaling.net.plane import Plane
+from signaling.net.publication import Layer, Publication, Subscription, TrackKey
 from signaling.net.records import Output, OutputTerms, Stream, StreamTerms
 
 # 24 seats with an up and a down link, and some devices.
 MAX_LINKS = 64
 # SSRCs one link may bring: 8 m-lines with three layers and their repair streams.
 MAX_SSRCS = 48
-MAX_RUNS = 1000  # gaps in 5 s; more do not change the verdict
-MAX_SENT_REPORTS = 8  # sender reports whose answers may still come
-
-TrackKey = tuple[str, str]  # seat, source
-
-
-@dataclass(slots=True)
-class Publication:
-    """One source of a seat, as its up link sends it."""
-
-    seat: str
-    source: str
-    received: Received
-    link: Link
-    stream: Stream | None = None
-    throttle: KeyframeThrottle = field(default_factory=KeyframeThrottle)
-    nacks: NackList = field(default_factory=NackList)
-    sender_report: SenderReport | None = None
-    reported_at: float = 0.0
-    """When that sender report came."""
-    is_silent: bool = False
-    loss_runs: list[int] = field(default_factory=list)
-    """Lengths of the gaps since quality was last told."""
-    prior: tuple[int, int] = (0, 0)
-    """Packets expected and received at the last report (RFC 3550 A.3)."""
-
-    @property
-    def key(self) -> TrackKey:
-        return (self.seat, self.source)
-
-    def note_gaps(self, skipped: list[int]) -> None:
-        """Take skipped numbers (rising) into the loss runs."""
-        for place, number in enumerate(skipped):
-            if place and number == skipped[place - 1] + 1:
-                self.loss_runs[-1] += 1
-            elif len(self.loss_runs) < MAX_RUNS:
-                self.loss_runs.append(1)
-
-    def take_runs(self) -> list[int]:
-        """Return the loss runs since the last call."""
-        runs, self.loss_runs = self.loss_runs, []
-        return runs
-
-    def track(self) -> Track:
-        return Track(self.received.mid, self.seat, self.received.kind, self.source)  # type: ignore[arg-type]  # audio or video
-
-
-@dataclass(slots=True)
-class Subscription:
-    """One track as one subscriber's link gets it; the output is there while both ends are."""
-
-    sent: Sent
-    output: Output | None = None
-    report: ReportBlock | None = None
-    rtt_s: float = 0.0
-    sent_reports: dict[int, float] = field(default_factory=dict)
-    """Middle of a sender report's NTP time -> when it was sent."""
-    is_paused: bool = False
-
-    @property
-    def key(self) -> TrackKey:
-        return (self.sent.outgoing.seat, self.sent.outgoing.source)
-
-    def note_sent_report(self, ntp: int, now: float) -> None:
-        """Remember a sender report, to know the round trip when it is answered."""
-        self.sent_reports[ntp >> 16 & 0xFFFFFFFF] = now
-        if len(self.sent_reports) > MAX_SENT_REPORTS:
-            del self.sent_reports[next(iter(self.sent_reports))]
-
-    def note_block(self, block: ReportBlock, now: float) -> None:
-        """Take what the subscriber reports (RFC 3550 §6.4.1: the round trip)."""
-        self.report = block
-        sent_at = self.sent_reports.get(block.last_sr)
-        if sent_at is not None:
-            self.rtt_s = max(0.0, now - sent_at - block.delay_since_sr / 65536)
-
 
 @dataclass(slots=True)
 class UpLink:
@@ -155,43 +76,53 @@ class Room:
         up.link.peer.wide_id = wide
 
     def _announce_streams(self, publication: Publication) -> None:
-        """Take the SSRCs that the SDP names; others are learned from their first packet."""
+        """Take the SSRCs that the SDP names; others (simulcast ones always) are learned from their first packet."""
         received, peer = publication.received, publication.link.peer
-        for ssrc in received.ssrcs[:1]:
+        for ssrc in received.ssrcs[:1] if not received.rids else ():
             if ssrc not in peer.streams:
-                self._add_stream(publication, ssrc)
+                self._add_layer(publication, ssrc, "")
         for ssrc, repaired in received.repairs.items():
             if ssrc not in peer.streams and repaired in peer.streams:
-                self._add_repair(publication, ssrc)
+                self._add_repair(publication, ssrc, "")
 
-    def _add_stream(self, publication: Publication, ssrc: int) -> Stream:
-        """A publication's packets have this SSRC from now on: move its subscribers over."""
+    def _add_layer(self, publication: Publication, ssrc: int, rid: str) -> Stream:
+        """A publication's packets of this layer have this SSRC from now on: move its subscribers over."""
         received = publication.received
         codec = received.format.codec
         number = received.format.payload_type
         terms = StreamTerms(ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions)
-        old = publication.stream
-        publication.stream = self._plane.table.add_stream(publication.link.peer, terms)
-        publication.stream.is_muted = publication.key in self.muted
-        publication.nacks, publication.prior = NackList(), (0, 0)
-        if old is not None:
-            self._plane.table.remove(old)
+        old = publication.layers.get(rid)
+        stream = self._plane.table.add_stream(publication.link.peer, terms)
+        stream.is_muted = publication.key in self.muted
+        publication.layers[rid] = Layer(rid, stream, publication)
         self.wire(publication)
-        return publication.stream
+        if old is not None:
+            self._replace(old, publication.layers[rid])
+        return stream
 
-    def _add_repair(self, publication: Publication, ssrc: int) -> Stream | None:
-        if publication.stream is None:
+    def _replace(self, old: Layer, new: Layer) -> None:
+        for down in self.downs.values():
+            subscription = down.subscriptions.get(new.publication.key)
+            output = subscription.output if subscription is not None else None
+            if subscription is not None and output is not None and output.stream is old.stream:
+                subscription.output = self._add_output(new.stream, down, subscription.sent, subscription.output)
+                subscription.set_on()
+        self._plane.table.remove(old.stream)
+
+    def _add_repair(self, publication: Publication, ssrc: int, rid: str) -> Stream | None:
+        layer = publication.layers.get(rid)
+        if layer is None:
             return None
         received = publication.received
         codec, number = received.format.codec, received.format.payload_type
         terms = StreamTerms(
-            ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions, publication.stream
+            ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions, layer.stream
         )
         return self._plane.table.add_stream(publication.link.peer, terms)
 
     def learn_stream(self, up: UpLink, packet: bytes) -> Stream | None:
         """
-        Return the stream that a packet of an unknown SSRC belongs to, by its mid, else by its payload type.
+        Return the stream that a packet of an unknown SSRC belongs to: by its mid and rid, else by its payload type.
 
         None when it fits nothing, or when the link already brought MAX_SSRCS: a peer can not fill our tables.
         """
@@ -204,11 +135,18 @@ class Room:
         publication = self._publication_of(up, packet, header)
         if publication is None:
             return None
-        if header.payload_type == publication.received.format.rtx:
-            return self._add_repair(publication, header.ssrc)
-        if header.payload_type == publication.received.format.payload_type:
-            return self._add_stream(publication, header.ssrc)
-        return None
+        received = publication.received
+        is_repair = header.payload_type == received.format.rtx
+        if not is_repair and header.payload_type != received.format.payload_type:
+            return None
+        rid = ""
+        if received.rids:
+            number = received.extensions.get(codecs.REPAIRED_RID if is_repair else codecs.RID, 0)
+            rid = (rtp.find_extension(packet, header, number) or b"").decode("ascii", "replace") if number else ""
+            if rid not in received.rids:
+                return None
+        add = self._add_repair if is_repair else self._add_layer
+        return add(publication, header.ssrc, rid)
 
     @staticmethod
     def _publication_of(up: UpLink, packet: bytes, header: rtp.Header) -> Publication | None:
@@ -227,12 +165,13 @@ class Room:
     def _end(self, publication: Publication) -> None:
         for down in self.downs.values():
             subscription = down.subscriptions.pop(publication.key, None)
-            if subscription is not None and subscription.output is not None:
-                self._plane.table.remove(subscription.output)
+            if subscription is not None:
+                self._unwire(subscription)
         peer = publication.link.peer
-        for stream in [s for s in peer.streams.values() if publication.stream in (s, s.repaired)]:
+        ended = [layer.stream for layer in publication.layers.values()]
+        for stream in [s for s in peer.streams.values() if s in ended or s.repaired in ended]:
             self._plane.table.remove(stream)
-        publication.stream = None
+        publication.layers.clear()
 
     # Subscribing
 
@@ -259,9 +198,7 @@ class Room:
         for key in list(down.subscriptions):
             old = down.subscriptions[key]
             if agreed.get(key) != old.sent:
-                del down.subscriptions[key]
-                if old.output is not None:
-                    self._plane.table.remove(old.output)
+                self._unwire(down.subscriptions.pop(key))
         for key, one in agreed.items():
             down.subscriptions.setdefault(key, Subscription(one))
         for publication in self.publications():
@@ -284,18 +221,47 @@ class Room:
         self.take_subscriptions(down, tuple(sent))
 
     def wire(self, publication: Publication) -> None:
-        """Let a publication's stream reach every subscriber that agreed to it."""
-        if publication.stream is None:
+        """Let a publication reach every subscriber that agreed to it; the ladder then chooses among its layers."""
+        first = next(iter(publication.layers.values()), None)
+        if first is None:
             return
         for down in self.downs.values():
             subscription = down.subscriptions.get(publication.key)
-            if subscription is None:
-                continue
-            output = subscription.output
-            if output is not None and output.stream is publication.stream:
-                continue
-            subscription.output = self._add_output(publication.stream, down, subscription.sent, output)
-            subscription.output.is_on = not subscription.is_paused
+            if subscription is not None and subscription.output is None:
+                subscription.output = self._add_output(first.stream, down, subscription.sent, None)
+                subscription.set_on()
+
+    def switch(self, down: DownLinkState, subscription: Subscription, layer: Layer) -> bool:
+        """Let a subscriber have another layer from that one's next key frame on; False when it has it already."""
+        current = subscription.waiting or subscription.output
+        if current is not None and current.stream is layer.stream:
+            return False
+        self.settle(subscription)
+        if subscription.waiting is not None:
+            self._plane.table.remove(subscription.waiting)
+            subscription.waiting = None
+        if subscription.output is not None and subscription.output.stream is layer.stream:
+            return False
+        output = self._add_output(layer.stream, down, subscription.sent, None)
+        self._plane.start_at_keyframe(output, subscription.output)
+        subscription.waiting = output
+        subscription.set_on()
+        return True
+
+    def settle(self, subscription: Subscription) -> None:
+        """When the waiting layer has begun, end the one before it."""
+        waiting = subscription.waiting
+        if waiting is None or waiting.waits:
+            return
+        if subscription.output is not None:
+            self._plane.table.remove(subscription.output)
+        subscription.output, subscription.waiting = waiting, None
+
+    def _unwire(self, subscription: Subscription) -> None:
+        for output in (subscription.waiting, subscription.output):
+            if output is not None:
+                self._plane.table.remove(output)
+        subscription.output = subscription.waiting = None
 
     def _add_output(self, stream: Stream, down: DownLinkState, sent: Sent, old: Output | None) -> Output:
         chosen = sent.format
@@ -308,15 +274,15 @@ class Room:
         if old is not None:
             output.follow(old)
             self._plane.table.remove(old)
-            down.link.peer.outputs[terms.ssrc] = output
         return output
 
     def set_muted(self, seat: str, source: str, muted: bool) -> None:
         """Stop or resume the forwarding of one source."""
         (self.muted.add if muted else self.muted.discard)((seat, source))
         for publication in self.publications():
-            if publication.key == (seat, source) and publication.stream is not None:
-                publication.stream.is_muted = muted
+            if publication.key == (seat, source):
+                for layer in publication.layers.values():
+                    layer.stream.is_muted = muted
 
     # Ending
 

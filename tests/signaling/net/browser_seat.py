@@ -33,12 +33,14 @@ down.ontrack = ({track, transceiver}) => {
   document.body.append(element);
 };
 window.makeOffer = async (options) => {
-  const {kinds = ['audio', 'video'], codec = null, iceRestart = false} = options;
+  const {kinds = ['audio', 'video'], codec = null, iceRestart = false, simulcast = false} = options;
   if (!window.local) {
     window.local = await navigator.mediaDevices.getUserMedia(
       {audio: kinds.includes('audio'), video: kinds.includes('video') && {width: 1280, height: 720, frameRate: 30}});
     for (const track of local.getTracks()) {
-      const transceiver = up.addTransceiver(track, {direction: 'sendonly', streams: [local]});
+      const layers = [{rid: 'l', scaleResolutionDownBy: 4}, {rid: 'm', scaleResolutionDownBy: 2}, {rid: 'h'}];
+      const sendEncodings = simulcast && track.kind === 'video' ? layers : [{}];
+      const transceiver = up.addTransceiver(track, {direction: 'sendonly', streams: [local], sendEncodings});
       if (codec && track.kind === 'video') {
         const all = RTCRtpSender.getCapabilities('video').codecs;
         const wanted = all.filter(c => c.mimeType.toLowerCase() === 'video/' + codec);
@@ -63,7 +65,8 @@ window.statistics = async (pc) => {
   const report = await pc.getStats();
   report.forEach(s => {
     if (s.type === 'inbound-rtp') {
-      found.frames += s.framesDecoded || 0; found.energy += s.totalAudioEnergy || 0; found.received += s.bytesReceived;
+      found.frames += s.framesDecoded || 0; found.keyFrames = (found.keyFrames || 0) + (s.keyFramesDecoded || 0);
+      found.energy += s.totalAudioEnergy || 0; found.received += s.bytesReceived;
       found.height = Math.max(found.height, s.frameHeight || 0); found.lost += s.packetsLost || 0;
       found.rtx += s.retransmittedPacketsReceived || 0;
       if (s.kind === 'video') found.codec = report.get(s.codecId)?.mimeType;

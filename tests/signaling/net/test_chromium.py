@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signaling.net.control import LinkState
+from signaling.net.control import LayerChanged, LayerWish, LinkState
 from tests.signaling.net.browser_seat import chromium, negotiating, open_seat
 from tests.signaling.net.worker_process import relay_process
 
@@ -69,3 +69,33 @@ class TestCall:
                 before = (await a.statistics())["down"]["frames"]
                 await a.wait_until(f"d.frames > {before} + 10")
                 assert {t["mid"] for t in await a.page.evaluate("() => tracks")} == {"0", "1"}
+
+
+class TestSimulcast:
+    async def test_subscriber_gets_the_layer_of_its_tile_and_climbs_back(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            a, b = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, [a, b]) as negotiator:
+                await b.publish(simulcast=True)
+                await a.subscribe()
+                await a.wait_until("d.frames > 20 && d.height >= 360", timeout_s=40)
+                await relay.client.set_layers("room", a.down, [LayerWish("1", max_height=180)])
+                await a.wait_until("d.height <= 180", timeout_s=15)
+                frames = (await a.statistics())["down"]["frames"]
+                await a.wait_until(f"d.frames > {frames} + 30")
+                await relay.client.set_layers("room", a.down, [LayerWish("1", max_height=None)])
+                await a.wait_until("d.height >= 360", timeout_s=25)
+            assert [e.rung for e in negotiator.events if isinstance(e, LayerChanged)]
+
+    async def test_hidden_picture_is_not_sent_and_comes_back_with_a_key_frame(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            a, b = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            async with negotiating(relay.client, [a, b]):
+                await b.publish()
+                await a.subscribe()
+                await a.wait_until("d.frames > 20")
+                await relay.client.set_layers("room", a.down, [LayerWish("1", paused=True)])
+                await a.wait_until("d.frames === window.last || (window.last = d.frames, false)")
+                keys = (await a.statistics())["down"]["keyFrames"]
+                await relay.client.set_layers("room", a.down, [LayerWish("1")])
+                await a.wait_until(f"d.keyFrames > {keys} && d.frames > window.last + 20")
