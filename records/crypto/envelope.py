@@ -21,6 +21,7 @@ class DataKey:
     """Values sealed and opened by this object; the cache lets it go at its limit."""
     _ciphers: dict[int, suites.Aead] = field(default_factory=dict)
     _commitments: dict[int, bytes] = field(default_factory=dict)
+    _derived: dict[str, bytes] = field(default_factory=dict)
 
     def cipher(self, suite: int) -> suites.Aead:
         """Return the cipher of a suite, derived once."""
@@ -37,8 +38,11 @@ class DataKey:
         return found
 
     def derive(self, purpose: str) -> bytes:
-        """Return a 32-byte sub-key for another purpose than sealing."""
-        return suites.derive(self.material, purpose, self.suite)
+        """Return a 32-byte sub-key for another purpose than sealing, derived once."""
+        found = self._derived.get(purpose)
+        if found is None:
+            found = self._derived[purpose] = suites.derive(self.material, purpose, self.suite)
+        return found
 
     def __repr__(self) -> str:
         return f"<DataKey version {self.version} suite {self.suite}>"

@@ -31,6 +31,7 @@ class Keys:
     def __init__(self, keyring: Keyring, connection: AsyncConnection, tenant_id: UUID, monotonic: float) -> None:
         self._keyring, self._connection, self._tenant, self._monotonic = keyring, connection, tenant_id, monotonic
         self._fresh: dict[Owner, KeySet] = {}  # of this transaction; cached only once it is committed
+        self._gone: set[Owner] = set()
 
     async def root(self, kind: str, reload: bool = False) -> KeySet:
         """Return the tenant's keys of one kind. Raises NotFound for a tenant that was never set up."""
@@ -96,8 +97,17 @@ class Keys:
         fresh = unwrap_patient_keys(roots, owner, [row], await self._suite())
         self._fresh[owner] = KeySet((*older, *fresh.keys))
 
+    def destroyed(self, patient_id: UUID) -> None:
+        """The unit deleted a patient's key rows: nothing of it may be used again, in this unit or after."""
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        self._fresh.pop(owner, None)
+        self._gone.add(owner)
+        self._keyring.cache.forget(owner)
+
     def committed(self) -> None:
         """The transaction is durable: what it created may be used by others."""
+        for owner in self._gone:
+            self._keyring.cache.forget(owner)  # again: another unit may have read the rows before the commit
         for owner, keys in self._fresh.items():
             self._keyring.cache.put(owner, keys, self._monotonic)
 

@@ -16,11 +16,13 @@ _INDEXES = {"resource_token": "token", "resource_date": "key", "resource_referen
 
 
 async def reindex_resources(unit: Unit, newest: int, limit: int) -> int:
-    """Add the newest key's tokens to one batch of resources that lack them; return how many."""
+    """Write the tokens of one batch of resources that lack the newest key's anew, under every live key; how many."""
     query = text(f"select r.* {_BEHIND} order by r.row limit :limit for update of r skip locked")
     rows = (await unit.connection.execute(query, {"newest": newest, "limit": limit})).mappings().all()
     for row in rows:
         stored = await opened(unit, row)
+        for table in _INDEXES:
+            await unit.connection.execute(text(f"delete from {table} where row = :row"), {"row": stored.row})
         arrays = IndexRows(unit, index_of(fhir_text.loads(stored.content))).arrays
         await unit.raw.execute(REINDEX, unit.actor.tenant_id, stored.row, *arrays)
     return len(rows)

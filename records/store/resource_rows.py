@@ -62,18 +62,14 @@ class IndexRows:
         if size > MAX_ENTRIES:
             raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
 
-        def blind(text: str) -> bytes:
-            return unit.blind(FIELD, text)
-
-        dates, references, quantities = list(index.dates), list(index.references), list(index.quantities)
-        keys = {text: blind(text) for text in {r[0] for rows in (dates, references, quantities) for r in rows}}
+        # Under every live index key: until a rotation ends, some process still searches with the older one alone.
+        ranges = (index.dates, index.references, index.quantities)
+        keys = {text: unit.blinds(FIELD, text) for text in {row[0] for rows in ranges for row in rows}}
+        kinds = [[(key, low, high) for text, low, high in rows for key in keys[text]] for rows in ranges]
         self.arrays: tuple[list[Any], ...] = (
-            [blind(t) for t in index.tokens],
-            [keys[k] for k, _, _ in dates], [low for _, low, _ in dates], [high for _, _, high in dates],
-            [keys[k] for k, _, _ in references], [t for _, t, _ in references], [i for _, _, i in references],
-            [keys[k] for k, _, _ in quantities], [low for _, low, _ in quantities],
-            [high for _, _, high in quantities],
-        )  # fmt: skip
+            [token for text in index.tokens for token in unit.blinds(FIELD, text)],
+            *([row[place] for row in rows] for rows in kinds for place in range(3)),
+        )
 
 
 def _index_inserts(first: int) -> str:

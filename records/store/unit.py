@@ -23,6 +23,7 @@ from records.store.audit import Audit
 from records.store.chat import Chat
 from records.store.clients import Clients
 from records.store.consents import Consents
+from records.store.erasures import Erasures
 from records.store.events import Events
 from records.store.intakes import Intakes
 from records.store.jobs import Jobs
@@ -85,6 +86,7 @@ class Unit:
         self.jobs = Jobs(self)
         self.clients = Clients(self)
         self.settings = Settings(self)
+        self.erasures = Erasures(self)
 
     @cached_property
     def resources(self) -> "Resources":
