@@ -98,8 +98,8 @@ class _Place:
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
 _Input = _Joined | _Gone | _Said | _Asked | _Place | i.DeviceLeft | i.StoreResult | i.RelayInput
-_STORE = (e.Transition, e.StoreChat, e.RenewLease, e.MakeTransfer)
-_STORE_RESULTS = (i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored, i.TransferMade)
+_STORE = (e.Transition, e.StoreChat, e.RenewLease)
+_STORE_RESULTS = (i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored)
 
 
 @dataclass(frozen=True, slots=True)

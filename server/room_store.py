@@ -15,7 +15,6 @@ from records.errors import NotClaimed, NotFound, RecordsError, StaleState, Store
 from signaling import effects as e
 from signaling import inputs as i
 from signaling import messages as m
-from signaling.states import Trigger
 
 # The database answers in milliseconds; after this the room treats it as away and goes on.
 WRITE_TIMEOUT_S = 2.0
@@ -23,6 +22,7 @@ FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 2.0
 # 64 chat messages (signaling/chat.py) and as many drops and rejoins as a bad line makes in ten minutes.
 MAX_WAITING = 192
+CHANGED_ELSEWHERE = "the visit was changed elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,6 @@ class VisitStore(Protocol):
 
     async def renew_lease(self, visit_id: UUID) -> None:
         """Renew the claim. Raises NotClaimed."""
-
-    async def transfer(self, visit_id: UUID, transfer: e.MakeTransfer, write: Write) -> tuple[i.VisitView, UUID]:
-        """Transfer the visit and create the linked one. Raises StaleState, NotFound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +162,6 @@ class StoreLane:
                 self._post(i.NotStored(None, because, key, seat))
             case e.Transition(trigger=trigger):
                 self._post(i.NotStored(trigger, because))
-            case e.MakeTransfer():
-                self._post(i.NotStored(Trigger.TRANSFER, because))
             case e.RenewLease():
                 pass
 
@@ -192,36 +187,19 @@ class StoreLane:
             case e.RenewLease():
                 await self._store.renew_lease(visit_id)
                 return None
-            case e.MakeTransfer() as transfer:
-                view, to = await self._store.transfer(visit_id, transfer, write)
-                return i.TransferMade(view, timestamp(write.at), str(to))
 
     async def _after_refusal(self, write: Write, refusal: RecordsError) -> i.StoreResult | None:
         """Tell a write that was made by an earlier try whose answer was lost from one that is refused."""
-        change = write.effect
-        if isinstance(change, e.RenewLease):
-            self.refresh()
-            return None
-        is_made = isinstance(refusal, StaleState) and isinstance(change, e.Transition)
-        if is_made and isinstance(change, e.Transition) and refusal_state(refusal) == change.after.value:
-            return i.Stored(await self._store.view(self._visit_id), timestamp(write.at))
-        key, seat = (change.key, change.seat) if isinstance(change, e.StoreChat) else (None, None)
-        return i.NotStored(_trigger(change), "the visit was changed elsewhere", key, seat)
-
-
-def refusal_state(refusal: RecordsError) -> str:
-    """Return the state that the database found."""
-    return refusal.actual if isinstance(refusal, StaleState) else ""
-
-
-def _trigger(effect: e.StoreEffect) -> Trigger | None:
-    match effect:
-        case e.Transition(trigger=trigger):
-            return trigger
-        case e.MakeTransfer():
-            return Trigger.TRANSFER
-        case _:
-            return None
+        match write.effect:
+            case e.RenewLease():
+                self.refresh()
+                return None
+            case e.Transition(trigger=trigger, after=after):
+                if isinstance(refusal, StaleState) and refusal.actual == after.value:
+                    return i.Stored(await self._store.view(self._visit_id), timestamp(write.at))
+                return i.NotStored(trigger, CHANGED_ELSEWHERE)
+            case e.StoreChat(seat, _, _, key):
+                return i.NotStored(None, CHANGED_ELSEWHERE, key, seat)
 
 
 def timestamp(at: datetime) -> str:

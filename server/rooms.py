@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 QUEUE_PUSH_S = 1.0  # a place that changes more often than this cannot be read
 LEASE_SWEEP_S = 5.0  # a practitioner's dead tab is noticed this much after its 60 s lease
+LOOK_S = 1.0  # what another node changed is shown this much later; one small query whatever the number of rooms
 SESSION_CHECK_S = 1.0  # revoked sessions are closed within 2 s (ASVS 7.4, security.md §13, 9)
 DESERTED_SWEEP_S = 30.0  # a room costs a few kB; one that is reopened costs a read
 CLOSE_SESSION_OVER = 4401
@@ -53,6 +54,9 @@ class RoomsStore(VisitStore, Protocol):
 
     async def queued_and_busy(self) -> Sequence[Visit]:
         """Read every visit that waits or keeps a practitioner busy."""
+
+    async def versions(self, visit_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Read how often each of these visits has changed."""
 
     async def expire_leases(self) -> Sequence[UUID]:
         """Release every claim whose lease is over; return those visits."""
@@ -99,6 +103,7 @@ class Rooms:
             group.create_task(self._wiring.relays.run(self))
             group.create_task(_every(QUEUE_PUSH_S, self._push_places))
             group.create_task(_every(LEASE_SWEEP_S, self._expire_leases))
+            group.create_task(_every(LOOK_S, self._look))
             group.create_task(_every(SESSION_CHECK_S, self._check_sessions))
             group.create_task(_every(DESERTED_SWEEP_S, self._forget_deserted))
             if started is not None:
@@ -221,6 +226,16 @@ class Rooms:
     async def _expire_leases(self) -> None:
         for visit_id in await self._wiring.store.expire_leases():
             await self.visit_changed(visit_id)
+
+    async def _look(self) -> None:
+        """Find visits that were changed by another node, or by a process that died before it could say so."""
+        seen = {visit_id: room.core.view.version for visit_id, room in self._rooms.items()}
+        if not seen:
+            return
+        for visit_id, version in (await self._wiring.store.versions(list(seen))).items():
+            room = self._rooms.get(visit_id)
+            if room is not None and version > seen[visit_id]:
+                room.refresh()
 
     async def _check_sessions(self) -> None:
         sockets: dict[str, list[SeatSocket]] = {}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from records.actors import Actor, ActorKind, Purpose
-from records.errors import NotFound
 from records.store.chat import ChatEntry
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.live import LiveVisits
@@ -73,10 +72,6 @@ class DatabaseVisits:
             if visit.practitioner_id is not None:
                 await unit.visits.renew_lease(visit_id, visit.practitioner_id, LEASE_S)
 
-    async def transfer(self, visit_id: UUID, transfer: e.MakeTransfer, write: Write) -> tuple[i.VisitView, UUID]:
-        """Transfer the visit and create the linked one. Raises StaleState, NotFound."""
-        raise NotFound("transfer")
-
     async def _moved(self, unit: Unit, visit_id: UUID, change: e.Transition, at: datetime) -> Visit:
         match change.trigger:
             case Trigger.RING if change.before is VisitState.CALLED:
@@ -98,7 +93,14 @@ class DatabaseVisits:
         practitioner = None
         if visit.practitioner_id is not None:
             practitioner = await self._practitioner(visit.id, visit.practitioner_id)
-        return i.VisitView(str(visit.id), VisitState(visit.state), practitioner, visit.rang_at is not None, timestamp(visit.updated_at))
+        return i.VisitView(
+            id=str(visit.id),
+            state=VisitState(visit.state),
+            practitioner=practitioner,
+            has_rung=visit.rang_at is not None,
+            at=timestamp(visit.updated_at),
+            version=visit.version,
+        )
 
     async def _practitioner(self, visit_id: UUID, account_id: UUID) -> i.Practitioner:
         seat = seat_id(str(account_id), visit_id)
@@ -114,6 +116,11 @@ class DatabaseVisits:
         """Read every visit that waits or keeps a practitioner busy."""
         async with self._database.unit(room_actor()) as unit:
             return await LiveVisits(unit).in_states(LISTED_STATES)
+
+    async def versions(self, visit_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Read how often each of these visits has changed."""
+        async with self._database.unit(room_actor()) as unit:
+            return await LiveVisits(unit).versions(visit_ids)
 
     async def expire_leases(self) -> Sequence[UUID]:
         """Release every claim whose lease is over; return those visits."""

@@ -165,7 +165,6 @@ CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "hold": lambda body: m.Hold(),
     "resume": lambda body: m.Resume(),
     "end": lambda body: m.End(),
-    "transfer": lambda body: m.Transfer(body.optional_text("to", MAX_NAME_CHARACTERS)),
     "escalate": lambda body: m.Escalate(),
     "remove": lambda body: m.Remove(body.text("seat", MAX_NAME_CHARACTERS)),
     "leave": lambda body: m.Leave(),
@@ -230,7 +229,6 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.LayerChanged: "layer",
     m.Recording: "recording",
     m.Emergency: "emergency",
-    m.Transferred: "transferred",
     m.Bye: "bye",
     m.Failure: "error",
 }
@@ -283,7 +281,7 @@ def _plain(message: Any) -> dict[str, Any]:
     match message:
         case m.QueuePlace() | m.Unanswered() | m.Speaker() | m.SeatQuality() | m.MediaStopped() | m.Drop():
             pass
-        case m.LayerChanged() | m.Recording() | m.Emergency() | m.Transferred() | m.Bye() | m.Failure():
+        case m.LayerChanged() | m.Recording() | m.Emergency() | m.Bye() | m.Failure():
             pass
         case _:
             assert_never(message)

@@ -14,7 +14,7 @@ from signaling.negotiation import Media
 from signaling.seats import Seat, Seats
 from signaling.states import PATIENT_SIDE, PRACTITIONER_SIDE, TRANSITIONS, PresenceTrigger, Role, Trigger, VisitState
 
-MoveMessage = m.Ring | m.Hold | m.Resume | m.End | m.Transfer | m.Escalate
+MoveMessage = m.Ring | m.Hold | m.Resume | m.End | m.Escalate
 MediaMessage = m.Publish | m.Subscribe | m.Answer | m.Mute | m.Layers
 
 _TRIGGERS: dict[type[MoveMessage], Trigger] = {
@@ -22,7 +22,6 @@ _TRIGGERS: dict[type[MoveMessage], Trigger] = {
     m.Hold: Trigger.HOLD,
     m.Resume: Trigger.RESUME,
     m.End: Trigger.END,
-    m.Transfer: Trigger.TRANSFER,
     m.Escalate: Trigger.ESCALATE,
 }
 CLOSE_REMOVED = 4403
@@ -60,8 +59,7 @@ class Commands:
         """Begin a change that only the practitioner may ask for."""
         trigger = _TRIGGERS[type(message)]
         self._require_practitioner(seat, trigger.value)
-        to = message.to if isinstance(message, m.Transfer) else None
-        return self._propose(Proposal(trigger, seat.id, "command", envelope.id, envelope.seq, to))
+        return self._propose(Proposal(trigger, seat.id, "command", envelope.id, envelope.seq))
 
     def leave(self, seat: Seat, envelope: m.ClientEnvelope, now: float) -> list[e.Effect]:
         """

@@ -187,7 +187,7 @@ class Consultation:
                 return self._commands.leave(seat, envelope, now)
             case m.Accept() | m.Remove():
                 return self._commands.seat(seat, message, re)
-            case m.Ring() | m.Hold() | m.Resume() | m.End() | m.Transfer() | m.Escalate():
+            case m.Ring() | m.Hold() | m.Resume() | m.End() | m.Escalate():
                 return self._commands.move(seat, message, envelope)
             case _:
                 assert_never(message)
@@ -224,23 +224,19 @@ class Consultation:
         elif link.state is MediaLinkState.CLOSED:
             seat.links.pop(link.direction, None)
 
-    def _moved(
-        self, result: i.Stored | i.Deferred | i.VisitChanged | i.TransferMade, now: float
-    ) -> list[e.Effect]:
+    def _moved(self, result: i.Stored | i.Deferred | i.VisitChanged, now: float) -> list[e.Effect]:
         before = self.view
         match result:
             case i.Deferred(waiting, at):
                 done = self._course.settle_unstored(waiting)
             case i.VisitChanged(view):
                 done, at, self._course.view = None, view.at, view
-            case i.Stored(view, at) | i.TransferMade(view, at):
+            case i.Stored(view, at):
                 done = self._course.settle(view)
         trigger = done.trigger if done is not None else None
         if self.view.state is not before.state or trigger is not None:
             self._attendance.note_state(trigger, now)
         effects = self._announcer.tell(Change(before, trigger, at))
-        if isinstance(result, i.TransferMade):
-            effects = self._seats.tell_all(m.Transferred(result.to_visit)) + effects
         return effects + self._commands.answer(done)
 
     def _after(self, now: float) -> list[e.Effect]:

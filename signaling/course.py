@@ -8,7 +8,7 @@ from signaling.inputs import VisitView
 from signaling.states import OPEN, OVER, QUEUED, Role, Trigger, VisitState, next_state
 
 # These would look finished without being so if web died before they are stored: refused while the database is away.
-MUST_BE_STORED = frozenset({Trigger.END, Trigger.TRANSFER, Trigger.LEAVE})
+MUST_BE_STORED = frozenset({Trigger.END, Trigger.LEAVE})
 # Who may send and receive before the patient is admitted: nobody can hear the patient early this way.
 _EARLY = frozenset({Role.DOCTOR, Role.EXPERT, Role.INTERPRETER})
 
@@ -25,7 +25,6 @@ class Proposal:
     cause: str = "command"
     re: str | None = None
     seq: int = 0
-    transfer_to: str | None = None
 
 
 class Course:
@@ -71,8 +70,6 @@ class Course:
         if self.under_way is not None:
             raise TryAgain("another change is under way")
         self.under_way = proposal
-        if proposal.trigger is Trigger.TRANSFER:
-            return [e.MakeTransfer(proposal.actor, proposal.transfer_to)]
         may_wait = proposal.trigger not in MUST_BE_STORED
         return [e.Transition(proposal.trigger, self.state, after, proposal.actor, proposal.cause, may_wait)]
 

@@ -60,15 +60,6 @@ class RenewLease:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeTransfer:
-    """Create the linked visit, then tell `TransferMade` or `NotStored`."""
-
-    actor: str
-    """Seat id of the practitioner."""
-    to: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class RelayPublish:
     """Ask the relay to answer this offer, then tell `LinkAnswered` or `LinkRefused`. `re` comes back with it."""
 
@@ -173,5 +164,5 @@ RelayEffect = (
     | RelayCloseLink
     | RelayCloseRoom
 )
-StoreEffect = Transition | StoreChat | RenewLease | MakeTransfer
+StoreEffect = Transition | StoreChat | RenewLease
 Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue

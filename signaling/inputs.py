@@ -29,6 +29,8 @@ class VisitView:
     """The practitioner rang in this claim."""
     at: str = ""
     """When it last changed: RFC 3339, UTC."""
+    version: int = 0
+    """Counts every change of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """The transition, transfer or chat message is given up; nothing of it is kept."""
+    """The transition or chat message is given up; nothing of it is kept."""
 
     trigger: Trigger | None
     because: str
@@ -97,16 +99,7 @@ class ChatStored:
     line: ChatLine
 
 
-@dataclass(frozen=True, slots=True)
-class TransferMade:
-    """The visit is transferred and the linked one exists."""
-
-    view: VisitView
-    at: str
-    to_visit: str
-
-
-StoreResult = Stored | Deferred | NotStored | VisitChanged | ChatStored | TransferMade
+StoreResult = Stored | Deferred | NotStored | VisitChanged | ChatStored
 
 
 # Relay results

@@ -119,14 +119,6 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
-    """The practitioner hands the patient on; the linked visit is made by the server."""
-
-    to: str | None = None
-    """Account id of the colleague; None puts the linked visit in the queue."""
-
-
-@dataclass(frozen=True, slots=True)
 class Escalate:
     """The practitioner's red button: the visit is an emergency until handed over."""
 
@@ -158,7 +150,6 @@ ClientMessage = (
     | Hold
     | Resume
     | End
-    | Transfer
     | Escalate
     | Remove
     | Leave
@@ -380,13 +371,6 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
-class Transferred:
-    """The visit goes on in another one; the page asks for a ticket of that visit."""
-
-    visit: str
-
-
-@dataclass(frozen=True, slots=True)
 class Bye:
     """The server closes the socket next."""
 
@@ -423,7 +407,6 @@ ServerMessage = (
     | LayerChanged
     | Recording
     | Emergency
-    | Transferred
     | Bye
     | Failure
 )

@@ -1,6 +1,7 @@
 """Visits as the live rooms need them: open columns, often, for numbers only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -15,7 +16,7 @@ class LiveVisits(Repository):
     """
     Reads for the program itself.
 
-    Not audited: nobody sees these rows; what leaves the program is a position or a state that the reader's own visit has.
+    Not audited: nobody sees these rows. What leaves the program is a position, or a state of the reader's own visit.
     """
 
     async def in_states(self, states: Iterable[str]) -> list[Visit]:
@@ -24,3 +25,10 @@ class LiveVisits(Repository):
         query = select(visit).where(visit.c.tenant_id == self._tenant, visit.c.state.in_(list(states)))
         rows = await self._run(query.order_by(visit.c.waiting_since, visit.c.created_at).limit(MAX_QUEUE))
         return [visit_of(row) for row in rows]
+
+    async def versions(self, visit_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Return how often each of these visits has changed."""
+        await self._unit.authorise(Action.READ, Object.QUEUE)
+        query = select(visit.c.id, visit.c.version)
+        rows = await self._run(query.where(visit.c.tenant_id == self._tenant, visit.c.id.in_(visit_ids)))
+        return {row.id: row.version for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -45,7 +45,15 @@ class FakeVisitStore:
         self.written.append(change.trigger.value)
         practitioner = None if change.trigger is Trigger.RELEASE else before.practitioner
         has_rung = change.trigger is Trigger.RING or before.has_rung
-        self.put(replace(before, state=change.after, practitioner=practitioner, has_rung=has_rung))
+        self.put(
+            replace(
+                before,
+                state=change.after,
+                practitioner=practitioner,
+                has_rung=has_rung,
+                version=before.version + 1,
+            )
+        )
         return self.views[visit_id]
 
     async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
@@ -62,12 +70,13 @@ class FakeVisitStore:
         self._reach()
         self.written.append("renew")
 
-    async def transfer(self, visit_id: UUID, transfer: e.MakeTransfer, write: Write) -> tuple[i.VisitView, UUID]:
-        raise NotFound("colleague")
-
     async def queued_and_busy(self) -> Sequence[Visit]:
         self._reach()
         return []
+
+    async def versions(self, visit_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        self._reach()
+        return {visit_id: self.views[visit_id].version for visit_id in visit_ids}
 
     async def expire_leases(self) -> Sequence[UUID]:
         self._reach()
@@ -87,7 +96,8 @@ class FakeVisitStore:
 
     def move(self, visit_id: UUID, state: VisitState) -> None:
         """Change a visit behind the room's back."""
-        self.put(replace(self.views[visit_id], state=state))
+        before = self.views[visit_id]
+        self.put(replace(before, state=state, version=before.version + 1))
 
     def _reach(self) -> None:
         if self.is_away:

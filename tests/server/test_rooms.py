@@ -122,6 +122,16 @@ class TestStored:
 
         live(scenario)
 
+    def test_change_that_nobody_told_is_found_within_a_second(self) -> None:
+        async def scenario(process: Live) -> None:
+            _, patient = await process.both()
+            process.store.move(VISIT, VisitState.HELD)
+            begun = asyncio.get_running_loop().time()
+            await patient.hear(m.StateChanged, is_state(VisitState.HELD))
+            assert asyncio.get_running_loop().time() - begun <= 1.1
+
+        live(scenario)
+
     def test_change_that_another_made_first_wins(self) -> None:
         async def scenario(process: Live) -> None:
             doctor, _ = await process.both()

@@ -49,6 +49,7 @@ class TestTables:
         assert rows(table) == leaves
 
 
+TWICE = {"0": "camera", "1": "camera"}
 NINE_SOURCES = {str(number): "camera" for number in range(9)}
 MESSAGES = [
     ("hello", {"ticket": "t"}, m.Hello("t")),
@@ -71,7 +72,6 @@ MESSAGES = [
     ("hold", {}, m.Hold()),
     ("resume", {}, m.Resume()),
     ("end", {}, m.End()),
-    ("transfer", {}, m.Transfer()),
     ("escalate", {}, m.Escalate()),
     ("remove", {"seat": "s_1"}, m.Remove("s_1")),
     ("leave", {}, m.Leave()),
@@ -114,7 +114,7 @@ class TestParse:
             (frame("publish", {"generation": 1, "sdp": "v" * 32_769, "sources": {}}), "body.sdp"),
             (frame("publish", {"generation": 1, "sdp": "v", "sources": {"0": "gun"}}), "body.sources.0"),
             (frame("publish", {"generation": 1, "sdp": "v", "sources": NINE_SOURCES}), "body.sources"),
-            (frame("publish", {"generation": 1, "sdp": "v", "sources": {"0": "camera", "1": "camera"}}), "each source once"),
+            (frame("publish", {"generation": 1, "sdp": "v", "sources": TWICE}), "each source once"),
             (frame("answer", {"generation": 1}), "body.sdp"),
             (frame("mute", {"source": "camera"}), "body.muted"),
             (frame("chat", {"text": "a"}), "body.key"),

@@ -111,7 +111,7 @@ class TestCall:
 class TestAuthority:
     """Only the practitioner of the visit moves it."""
 
-    @pytest.mark.parametrize("message", [m.Ring(), m.Hold(), m.End(), m.Escalate(), m.Transfer(), m.Remove(DOCTOR)])
+    @pytest.mark.parametrize("message", [m.Ring(), m.Hold(), m.End(), m.Escalate(), m.Remove(DOCTOR)])
     def test_patient_may_not(self, message: m.ClientMessage) -> None:
         visit = in_consult()
         visit.say(PATIENT, message)
