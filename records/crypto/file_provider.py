@@ -68,6 +68,10 @@ class FileKeyProvider:
         """The key that wraps now."""
         return self._file.current
 
+    async def current(self) -> str:
+        """Return the key that wraps now."""
+        return self.kek_id
+
     def holds(self, kek_id: str) -> bool:
         """Say whether the file has this key."""
         return kek_id in self._keys

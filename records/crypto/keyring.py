@@ -32,9 +32,8 @@ class Wrapped:
 class KeyProvider(Protocol):
     """A key service. Raises KeyServiceUnavailable when out of reach, CannotOpen for a wrong blob or context."""
 
-    @property
-    def kek_id(self) -> str:
-        """The key that `wrap` uses now."""
+    async def current(self) -> str:
+        """Return the id of the key that `wrap` uses now; asks the service, as another process may have rotated."""
 
     async def wrap(self, key: bytes, context: bytes) -> Wrapped: ...
 

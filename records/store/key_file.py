@@ -49,9 +49,9 @@ class KeyFileService:
         self._path = path
         self._provider = FileKeyProvider(load_key_file(path))
 
-    @property
-    def kek_id(self) -> str:
-        """The key that wraps, as of the last look at the file."""
+    async def current(self) -> str:
+        """Return the key that wraps, as the file has it now."""
+        await self._reload()
         return self._provider.kek_id
 
     async def wrap(self, key: bytes, context: bytes) -> Wrapped:

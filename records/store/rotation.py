@@ -61,9 +61,10 @@ class Rotation:
         """After the key service's key was rotated: wrap every tenant key anew. Then the old KEK may go."""
         async with self._unit() as unit:
             provider, done = self._database.keyring.provider, 0
+            newest = await provider.current()
             for kind in ROOT_KINDS:
                 table = metadata.tables[kind]
-                rows = (await unit.connection.execute(select(table).where(table.c.kek_id != provider.kek_id))).all()
+                rows = (await unit.connection.execute(select(table).where(table.c.kek_id != newest))).all()
                 for row in rows:
                     owner = Owner(unit.actor.tenant_id, kind)
                     wrapped = Wrapped(row.kek_id, row.wrapped)
