@@ -19,6 +19,7 @@ from signaling.net.native_plane import NativePlane
 from signaling.net.plane import Plane
 from signaling.net.pump import Pump
 from signaling.net.registry import Registry
+from signaling.net.tcp_bridge import TcpBridge
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +79,9 @@ async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
     bound = sock.getsockname()[1]
     async with asyncio.TaskGroup() as tasks:
         addresses = tuple((address, bound) for address in options.public_address)
-        around = Surroundings(open_plane(sock, options.plane), dtls.make_certificate(), addresses, tasks)
+        bridge = TcpBridge((options.udp[0], bound))
+        has_tcp = await _start(bridge, options.udp[0], bound)
+        around = Surroundings(open_plane(sock, options.plane), dtls.make_certificate(), addresses, tasks, has_tcp)
         registry = Registry(around)
         clockwork = Clockwork(registry)
         server = ControlServer(registry, options.index)
@@ -87,14 +90,26 @@ async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
         running = [tasks.create_task(server.tell()), tasks.create_task(_tick(clockwork))]
         # What was loaded so far lives as long as the process: the collector need not look at it again and again.
         gc.freeze()
-        print(json.dumps({"ready": True, "udp": bound, "index": options.index}), flush=True)
+        loop_name = "native" if isinstance(around.plane, NativePlane) else "python"
+        ready = {"ready": True, "udp": bound, "tcp": has_tcp, "index": options.index, "plane": loop_name}
+        print(json.dumps(ready), flush=True)
         await stop.wait()
         for room in list(registry.rooms.values()):
             registry.drop_room(room)
         await server.close()
+        await bridge.close()
         pump.close()
         for task in running:
             task.cancel()
+
+
+async def _start(bridge: TcpBridge, host: str, port: int) -> bool:
+    """Return whether TCP is served too; where another program has the port, calls go on by UDP."""
+    try:
+        await bridge.start(host, port)
+    except OSError:
+        return False
+    return True
 
 
 async def _tick(clockwork: Clockwork) -> None:

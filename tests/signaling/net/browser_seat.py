@@ -53,9 +53,10 @@ window.makeOffer = async (options) => {
   for (const t of up.getTransceivers()) sources[t.mid] = t.sender.track.kind === 'audio' ? 'microphone' : 'camera';
   return {sdp: up.localDescription.sdp, sources};
 };
-window.takeAnswer = (sdp) => up.setRemoteDescription({type: 'answer', sdp});
+window.filter = sdp => sdp;
+window.takeAnswer = (sdp) => up.setRemoteDescription({type: 'answer', sdp: filter(sdp)});
 window.answerOffer = async (sdp) => {
-  await down.setRemoteDescription({type: 'offer', sdp});
+  await down.setRemoteDescription({type: 'offer', sdp: filter(sdp)});
   await down.setLocalDescription(await down.createAnswer());
   return down.localDescription.sdp;
 };

@@ -70,6 +70,18 @@ class TestCall:
                 await a.wait_until(f"d.frames > {before} + 10")
                 assert {t["mid"] for t in await a.page.evaluate("() => tracks")} == {"0", "1"}
 
+    async def test_call_by_tcp_where_udp_does_not_pass(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            a, b = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+            for seat in (a, b):
+                await seat.page.evaluate("() => { window.filter = sdp => sdp.replace(/a=candidate:.* udp .*\\r\\n/g, ''); }")
+            async with negotiating(relay.client, [a, b]):
+                await b.publish()
+                await a.subscribe()
+                await a.wait_until("d.frames > 20 && d.energy > 0.01")
+                found = await a.statistics()
+                assert (found["down"]["protocol"], found["down"]["path"]) == ("tcp", relay.port)
+
 
 class TestSimulcast:
     async def test_subscriber_gets_the_layer_of_its_tile_and_climbs_back(self, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from signaling.net.control import RelayClient
 
 ROOT = Path(__file__).resolve().parents[3]
 
+LOOPBACK = ("--udp", "127.0.0.1:0", "--public-address", "127.0.0.1")
+
 
 @dataclass(frozen=True)
 class Running:
@@ -24,12 +26,12 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def relay_process(folder: Path, *options: str) -> AsyncIterator[Running]:
+async def relay_process(folder: Path, *more: str, options: tuple[str, ...] = LOOPBACK) -> AsyncIterator[Running]:
     """Start a relay on a free loopback port; it ends with the block."""
     control = str(folder / "relay.sock")
-    command = ["-m", "signaling.net.worker", "--control", control, "--udp", "127.0.0.1:0", *options]
+    command = ["-m", "signaling.net.worker", "--control", control, *options, *more]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, "--public-address", "127.0.0.1", stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     assert process.stdout is not None  # asked for
     try:
