@@ -66,9 +66,26 @@ def read(text: str, field: str, lexicon: Lexicon) -> Reading:
     mentions = _longest(mentions)
     mentions += _near_mentions(normal, sorts["atom"], lexicon, field)
     kept = [mention for mention in mentions if not any(_touches(mention, blocker) for blocker in blockers)]
-    kept = _without_vague(kept, lexicon)
+    kept = _without_vague(_without_swallowed(kept, lexicon), lexicon)
     kept.sort(key=lambda mention: (mention.first, mention.last))
     return Reading(field, normal, tuple(kept), tuple(sorts["trigger"]), blockers)
+
+
+_SWALLOWS = (Kind.SYMPTOM, Kind.DISEASE, Kind.VAGUE)
+
+
+def _without_swallowed(mentions: list[Mention], lexicon: Lexicon) -> list[Mention]:
+    """Drop the fever in "hay fever" and the flu in "stomach flu": a longer phrase says what the shorter one does not."""
+    whole = [m for m in mentions if len(m.parts) == 1 and lexicon.concepts[m.concept].kind in _SWALLOWS]
+    return [
+        m
+        for m in mentions
+        if lexicon.concepts[m.concept].kind not in _SWALLOWS
+        or not any(
+            o.first <= m.first and m.last <= o.last and o.last - o.first > m.last - m.first and o.concept != m.concept
+            for o in whole
+        )
+    ]
 
 
 def _without_vague(mentions: list[Mention], lexicon: Lexicon) -> list[Mention]:

@@ -39,7 +39,7 @@ class _Scope:
 # Where a list under "no" or "history of" ends.
 _STOP = re.compile(
     r"\n| (?:but|however|although|though|except|because|sinc|who|which|present|complain|report|now|then|still|instead"
-    r"|yet|today|only|until|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"
+    r"|yet|today|only|just|until|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"
     r"|, (?:i|he|she|they|it|there|we|has|have|is|feel|now|start|and (?:i|he|she|is|has|have|had|it))\b"
     r"|但|不过|可是|然而|却|只是|就是|而且|仅|只有|现在|目前|今天|今日|因为|因|后来|之后|并且|伴有|伴(?!有)|同时|近"
 )
@@ -67,9 +67,20 @@ def judge(reading: Reading, concepts: Mapping[str, Concept], *, proxy: bool | No
     """
     scopes = _scopes(reading)
     if proxy is None:
-        proxy = _FIRST_PERSON.search(reading.normal.plain) is None
+        proxy = _opens_with_relative(reading) or _FIRST_PERSON.search(reading.normal.plain) is None
     scopes += _relative_scopes(reading, proxy)
     return tuple(Judged(m, _status(m, scopes, concepts[m.concept].kind, reading)) for m in reading.mentions)
+
+
+# "Mum has been muddled" is about Mum; "my uncle had a heart attack last year" is background.
+_BACKGROUND = re.compile(r" (?:had|die|pass away|suffer|was diagnos|also)\b|得过|死于|去世|患有|病史|也|有.{1,6}史")
+OPENING_REACH = 10
+
+
+def _opens_with_relative(reading: Reading) -> bool:
+    plain = reading.normal.plain
+    first = next((hit for hit in reading.triggers if hit.name == "relative" and hit.first <= OPENING_REACH), None)
+    return first is not None and _BACKGROUND.search(plain[first.last : first.last + 24]) is None
 
 
 def _scopes(reading: Reading) -> list[_Scope]:
@@ -140,6 +151,9 @@ def _goes_on(segment: str, first: int, reading: Reading) -> bool:
 def _near_end(plain: str, hit: Hit) -> int:
     stop = _STOP.search(plain, hit.last)
     limit = stop.start() if stop else len(plain)
+    joined = plain.find(" and ", hit.last, limit)
+    if joined >= 0 and _VERB.search(plain[joined + 4 : limit] + " "):
+        limit = joined
     comma = plain.find(COMMA, hit.last, limit)
     while comma >= 0 and re.match(r" (?:or|nor)\b|(?:也没|或|、)", plain[comma + 1 : comma + 6]):
         comma = plain.find(COMMA, comma + 1, limit)

@@ -15,7 +15,7 @@ _COMMA_MARKS = frozenset(",，、:：()（）")
 _ABBREVIATIONS = frozenset("lt rt ant post dr mr mrs ms vs abd pt hx approx eg ie e g i st temp resp no a p m".split())
 # Words that carry no finding; dropped from text and phrases alike, so that "pain in my chest" is "pain in chest".
 _DROPPED = frozenset(
-    "a an the my his her hers their your our its very really quite so just pretty extremely of some any".split()
+    "a an the my his her hers their your our its very really quite so pretty extremely of some any".split()
 )
 _DROPPED_HAN = frozenset("的很")
 _DROPPED_HAN_WORDS = ("有点儿", "有一点", "有点", "有些", "一点点", "非常", "特别", "一直", "总是", "老是", "老觉得")

@@ -128,7 +128,7 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"\b\d{2,3}/(\d{2,3})\s*mm ?hg"),
     ),
     "temperature_c": (
-        re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
+        re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|腋温|耳温|额温|肛温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
         re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b|f\b)"),
     ),
 }  # fmt: skip

@@ -112,6 +112,7 @@ def understand(intake: Intake, lexicon: Lexicon) -> Story:
     pain = pain_score(folded)
     told_sex = intake.sex if intake.sex in ("male", "female") else sex(folded)
     pregnant = _is_pregnant(intake, present, told_sex)
+    present = {**_measured_findings(vitals), **present}
     return Story(
         intake=intake,
         age=intake.age_years if intake.age_years is not None else age_years(folded),
@@ -141,6 +142,17 @@ def _filled(given: Vitals, stated: Vitals) -> Vitals:
     """Return the measured vitals, with those missing taken from the text."""
     names = (*NUMERIC_VITALS, "consciousness")
     return Vitals(**{n: getattr(given, n) if getattr(given, n) is not None else getattr(stated, n) for n in names})
+
+
+FEVER_FROM_C, HIGH_FEVER_FROM_C = 38.0, 39.3
+
+
+def _measured_findings(vitals: Vitals) -> dict[str, tuple[Quote, ...]]:
+    """Findings that a number establishes without words; they carry no quote."""
+    temperature = vitals.temperature_c
+    if temperature is None or temperature < FEVER_FROM_C:
+        return {}
+    return {"fever": (), "high_fever": ()} if temperature >= HIGH_FEVER_FROM_C else {"fever": ()}
 
 
 def _is_pregnant(intake: Intake, present: Mapping[str, tuple[Quote, ...]], told_sex: str | None) -> bool | None:

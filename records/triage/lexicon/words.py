@@ -80,7 +80,7 @@ def build_lexicon(documents: Mapping[str, Any], traditional: Mapping[str, str], 
     near: list[NearPhrase] = []
     known_atoms = set(atoms["sites"]) | set(atoms["words"])
     for filename, document in documents.items():
-        if filename in ("atoms.yaml", "context.yaml"):
+        if filename in ("atoms.yaml", "context.yaml", "colloquial.yaml"):
             continue
         for key, row in document.items():
             if key in concepts:
@@ -88,6 +88,11 @@ def build_lexicon(documents: Mapping[str, Any], traditional: Mapping[str, str], 
             concepts[key] = _concept(key, row)
             _add(patterns, row.get("says", ""), Tag("concept", key), traditional)
             near.extend(_near(key, row.get("near", ""), known_atoms))
+    for key, row in documents["colloquial.yaml"].items():
+        if key not in concepts:
+            raise PackInvalid(f"colloquial words for an unknown concept {key}")
+        _add(patterns, row.get("says", ""), Tag("concept", key), traditional)
+        near.extend(_near(key, row.get("near", ""), known_atoms))
     digest.update("".join(sorted(patterns)).encode())
     vocabulary = _deletions(patterns)
     return Lexicon(concepts, tuple(near), frozenset(atoms["sites"]), _automaton(patterns), traditional, vocabulary)
