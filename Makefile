@@ -54,7 +54,7 @@ $(VENV)/.native: $(VENV)/.installed $(wildcard signaling/native/*.c signaling/na
 
 node_modules/.installed: package-lock.json
 	@echo "== Installing the tests' Node tools"
-	@npm ci --omit=optional --no-audit --no-fund --loglevel=error
+	@npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 test-tools: $(VENV)/.tested debian-tools node_modules/.installed
