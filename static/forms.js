@@ -20,7 +20,10 @@ const nextId = () => `field-${(count += 1)}`;
  * @property {boolean} [spellcheck]
  */
 
-/** A text field. @param {TextOptions} options @returns {Field & {input: HTMLInputElement|HTMLTextAreaElement}} */
+/** @typedef {Field & {input: HTMLInputElement|HTMLTextAreaElement}} TextField */
+/** @typedef {Field & {chosen: () => string[]}} ChoiceField */
+
+/** A text field. @param {TextOptions} options @returns {TextField} */
 export function textField(options) {
   const id = nextId();
   const shared = {
@@ -58,7 +61,7 @@ function showError(input, place, text) {
  * @property {(chosen: string[]) => void} [onChange] @property {boolean} [inline] side by side
  */
 
-/** Radio buttons or check boxes as large tappable rows. @param {ChoiceOptions} options @returns {Field & {chosen: () => string[]}} */
+/** Radio buttons or check boxes as large tappable rows. @param {ChoiceOptions} options @returns {ChoiceField} */
 export function choiceField(options) {
   const id = nextId();
   const inputs = options.options.map(({ value }, index) => Object.assign(

@@ -152,10 +152,10 @@ export class CallSession {
     }
   }
 
-  /** Answer as soon as the devices are open: a patient who sees the doctor is heard at once. */
+  /** Answer as soon as the devices are open. Without a microphone the person decides: the page shows what is wrong and a button. */
   async #accept() {
     await this.#openDevices();
-    this.#socket.send('accept');
+    if (!this.state.microphone.problem) this.#socket.send('accept');
   }
 
   async #startMedia() {

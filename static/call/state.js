@@ -49,6 +49,8 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {number|null} troubleSince ms, null while all is well
  * @property {OwnDevice} microphone @property {OwnDevice} camera
  * @property {boolean} audioOnly @property {string} verdict @property {string|null} error last error code
+ * @property {Readonly<Record<string, number>>} scores seat -> mean opinion score 1..4.5, told by the relay
+ * @property {Readonly<Record<string, readonly string[]>>} stopped seat -> sources from which nothing arrives
  */
 
 /** @returns {CallState} */
@@ -56,7 +58,7 @@ export const initialCall = () => ({
   connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
-  camera: { on: true, problem: null }, audioOnly: false, verdict: 'unknown', error: null,
+  camera: { on: true, problem: null }, audioOnly: false, verdict: 'unknown', error: null, scores: {}, stopped: {},
 });
 
 /**
@@ -101,6 +103,8 @@ function receive(state, { type, body }) {
     case 'unanswered': return { ...state, unanswered: body.step };
     case 'chat': return addChat(state, body);
     case 'speaker': return { ...state, speaker: body.seat };
+    case 'quality': return { ...state, scores: { ...state.scores, [body.seat]: body.score } };
+    case 'media-stopped': return withStopped(state, body);
     case 'recording': return { ...state, recording: body.state };
     case 'emergency': return { ...state, emergency: body };
     case 'bye': return { ...state, bye: body.reason };
@@ -147,6 +151,18 @@ function withTrouble(state, now) {
   if (!troubled) return state.troubleSince === null ? state : { ...state, troubleSince: null };
   return state.troubleSince === null ? { ...state, troubleSince: now } : state;
 }
+
+/** @param {CallState} state @param {{seat: string, source: string, stopped: boolean}} body @returns {CallState} */
+function withStopped(state, { seat, source, stopped }) {
+  const others = (state.stopped[seat] ?? []).filter((known) => known !== source);
+  return { ...state, stopped: { ...state.stopped, [seat]: stopped ? [...others, source] : others } };
+}
+
+// Below 2.6 "nearly all users are dissatisfied" (ITU-T G.107 Annex B: R < 50).
+const WEAK_SCORE = 2.6;
+
+/** @param {CallState} state @param {string} seat */
+export const isWeak = (state, seat) => (state.scores[seat] ?? 5) < WEAK_SCORE;
 
 /** @param {CallState} state */
 export const isInCall = (state) => CALL_STATES.includes(state.visitState);

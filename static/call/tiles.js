@@ -3,7 +3,7 @@
 
 import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
-import { others } from './state.js';
+import { isWeak, others } from './state.js';
 
 /**
  * @typedef {import('./session.js').CallSession} CallSession
@@ -72,8 +72,8 @@ export class Tiles {
     tile.element.classList.toggle('has-picture', Boolean(track));
     tile.element.classList.toggle('speaks', session.state.speaker === seat.seat);
     tile.element.classList.toggle('gone', seat.presence !== 'present');
-    setText(tile.name, source === 'camera' ? `${seat.display} · ${t(`role.${seat.role}`)}` : `${seat.display} · ${t(`source.${source}`)}`);
-    setText(tile.note, noteOf(seat));
+    setText(tile.name, [seat.display, t(source === 'camera' ? `role.${seat.role}` : `source.${source}`)].filter(Boolean).join(' · '));
+    setText(tile.note, noteOf(seat, session.state));
   }
 
   /** @param {CallSession} session */
@@ -136,10 +136,15 @@ export class Tiles {
   }
 }
 
-/** @param {OtherSeat} seat */
-function noteOf(seat) {
+/** @param {OtherSeat} seat @param {import('./state.js').CallState} state */
+function noteOf(seat, state) {
   if (seat.presence !== 'present') return t(`presence.${seat.presence}`);
-  const notes = [seat.muted.includes('microphone') ? t('call.muted') : '', seat.muted.includes('camera') ? t('call.camera_is_off') : ''];
+  const stopped = (state.stopped[seat.seat] ?? []).filter((source) => !seat.muted.includes(source));
+  const notes = [
+    seat.muted.includes('microphone') ? t('call.muted') : '', seat.muted.includes('camera') ? t('call.camera_is_off') : '',
+    stopped.includes('microphone') ? t('call.no_sound') : '', stopped.includes('camera') ? t('call.no_picture') : '',
+    isWeak(state, seat.seat) ? t('call.weak_line') : '',
+  ];
   return notes.filter(Boolean).join(' · ');
 }
 

@@ -22,6 +22,8 @@ export class ConsoleApp {
   /** @type {CallSession|null} */
   session = null;
   config;
+  /** Notes whose last words had not reached the server when the session ended. @type {Map<string, import('./note_state.js').NoteState>} */
+  unsavedNotes = new Map();
   /** @type {QueueView|null} */
   #queue = null;
   /** @type {CaseView|null} */
@@ -114,6 +116,7 @@ export class ConsoleApp {
     this.#view = view;
     this.#work.abort();
     this.#work = new AbortController();
+    this.#case?.close();
     this.#queue = this.#case = null;
     const main = /** @type {HTMLElement} */ (document.getElementById('screen'));
     document.body.dataset.view = view;

@@ -17,6 +17,7 @@ export class CaseView {
   #app;
   #visitId = '';
   #drawn = '';
+  #chart = '';
   /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel}|null} */
   #panels = null;
   #title = el('h2', { class: 'case-title' });
@@ -42,6 +43,10 @@ export class CaseView {
 
   async save() {
     await this.#panels?.note.save();
+  }
+
+  close() {
+    this.#panels?.note.close();
   }
 
   /** @param {import('./shortcuts.js').Command} command */
@@ -84,6 +89,7 @@ export class CaseView {
   #build(opened) {
     this.#panels?.note.close();
     this.#visitId = opened.visit.id;
+    this.#chart = '';
     const [triage, call, note, invite] = [new TriagePanel(this.#app), new CallPanel(this.#app), new NoteForm(this.#app, opened), new InvitePanel(this.#app)];
     this.#panels = { triage, call, note, invite };
     this.element.className = 'case';
@@ -91,6 +97,16 @@ export class CaseView {
       el('header', { class: 'case-head' }, this.#title, this.#badges, this.#problem, this.#actions),
       el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake),
       el('div', { class: 'case-work' }, call.element, invite.element, note.element));
+  }
+
+  /** Only when it changed: a pressed check stays pressed. @param {import('./state.js').Case} opened @param {boolean} canWrite */
+  #drawChart(opened, canWrite) {
+    const { patient, place, consents, intake, triage, visit } = opened;
+    const drawn = JSON.stringify([patient, place, consents, intake, triage.note, visit.id, canWrite]);
+    if (drawn === this.#chart) return;
+    this.#chart = drawn;
+    drawIdentity(this.#identity, opened, canWrite ? (line) => this.#panels?.note.addFinding(line) : null);
+    drawIntake(this.#intake, opened);
   }
 
   /** @param {import('./state.js').Case} opened */
@@ -102,8 +118,7 @@ export class CaseView {
     fill(this.#badges, levelBadge(visit.level), el('span', { class: 'badge state' }, t(`state.${visit.state}`)),
       triage.status === 'declined' ? el('span', { class: 'badge none' }, t('triage.declined_short')) : null);
     fill(this.#actions, claimBar(this.#app, opened, can));
-    drawIdentity(this.#identity, opened);
-    drawIntake(this.#intake, opened);
+    this.#drawChart(opened, can.has('write'));
     this.#panels?.triage.update(opened);
     this.#panels?.note.update(opened);
     this.#panels?.invite.update(can.has('invite'));

@@ -15,8 +15,8 @@ function terms(rows) {
 /** @param {string|null|undefined} number */
 const telephone = (number) => (number ? el('a', { href: `tel:${number.replace(/[^\d+]/g, '')}`, class: 'tel' }, icon('phone'), number) : null);
 
-/** @param {HTMLElement} place @param {Case} opened */
-export function drawIdentity(place, { patient, place: where, consents, visit }) {
+/** @param {HTMLElement} place @param {Case} opened @param {((line: string) => void)|null} onChecked writes the line into the note; null while nothing may be written */
+export function drawIdentity(place, { patient, place: where, consents, visit }, onChecked) {
   const age = patient.age === null ? '' : t('case.age', { age: patient.age });
   const sex = patient.sex && patient.sex !== 'unknown' ? t(`sex.${patient.sex}`) : '';
   const given = consents ? /** @type {const} */ (['ai', 'recording']).map((scope) => t(`consent.${scope}.${consents[scope] ? 'yes' : 'no'}`)).join(' · ') : '';
@@ -24,7 +24,16 @@ export function drawIdentity(place, { patient, place: where, consents, visit }) 
     ['case.name', patient.name], ['case.born', [patient.birth_date, age, sex].filter(Boolean).join(' · ')],
     ['case.place', where?.place], ['case.callback', telephone(where?.callback ?? patient.phone)],
     ['case.contact', where?.emergency_contact], ['case.language', t(`language.${visit.lang}`)], ['case.consents', given],
-  ]), el('p', { class: 'hint' }, t('case.check_identity')));
+  ]), onChecked ? checks(onChecked) : el('p', { class: 'hint' }, t('case.check_identity')));
+}
+
+/** Identity and place in two taps, each a line of the note. @param {(line: string) => void} onChecked */
+function checks(onChecked) {
+  const button = (/** @type {string} */ key) => {
+    const element = el('button', { type: 'button', 'aria-pressed': 'false', on: { click: () => { onChecked(t(`${key}_line`)); element.setAttribute('aria-pressed', 'true'); fill(element, icon('check'), t(key)); } } }, t(key));
+    return element;
+  };
+  return el('div', { class: 'actions checks' }, button('case.identity_checked'), button('case.place_checked'));
 }
 
 /** @param {HTMLElement} place @param {Case} opened */

@@ -2,9 +2,10 @@
 /** A third seat: a link for a relative, an interpreter or a colleague. */
 
 import { post } from '../api.js';
-import { el, fill, icon } from '../elements.js';
+import { el, fill } from '../elements.js';
 import { problemPlace, workButton } from '../forms.js';
 import { t } from '../i18n/index.js';
+import { linkResult } from './link_result.js';
 
 const ROLES = Object.freeze(['caregiver', 'interpreter', 'expert', 'patient']);
 
@@ -30,14 +31,6 @@ export class InvitePanel {
   /** @param {string} role */
   async #invite(role) {
     const { link } = await post(`/api/visits/${this.#app.state.openId}/links`, { role });
-    const address = new URL(link, location.origin).href;
-    const input = el('input', { type: 'text', readonly: true, 'aria-label': t('invite.link_for', { role: t(`role.${role}`) }) });
-    input.value = address;
-    const copied = el('span', {});
-    const copy = workButton({ label: t('invite.copy') }, async () => {
-      await navigator.clipboard.writeText(address).catch(() => input.select());
-      fill(copied, icon('check'), t('invite.copied'));
-    });
-    fill(this.#result, el('p', {}, t('invite.link_for', { role: t(`role.${role}`) })), input, el('div', { class: 'actions' }, copy, copied));
+    fill(this.#result, linkResult(t('invite.link_for', { role: t(`role.${role}`) }), link));
   }
 }

@@ -32,7 +32,9 @@ export class NoteForm {
   constructor(app, opened) {
     this.#app = app;
     this.#visitId = opened.visit.id;
-    this.#state = openNote(opened.note, { reason: (opened.intake?.complaint ?? '').split('\n')[0], mode: modeOf(opened.visit.mode) });
+    const proposal = { reason: (opened.intake?.complaint ?? '').split('\n')[0], mode: modeOf(opened.visit.mode) };
+    this.#state = app.unsavedNotes.get(this.#visitId) ?? openNote(opened.note, proposal);
+    app.unsavedNotes.delete(this.#visitId);
     this.#autosave = new Autosave(() => this.#save(), (saving) => this.#showSaving(saving), this.#abort.signal);
     fill(this.element, el('h3', { id: 'note-title' }, t('note.title')), this.#notice, this.#form, this.#saved, this.#signing);
   }
@@ -50,8 +52,17 @@ export class NoteForm {
   }
 
   close() {
+    if (this.#state.isDirty) this.#app.unsavedNotes.set(this.#visitId, this.#state);
     void this.#autosave.flush();
     this.#abort.abort();
+  }
+
+  /** Put a line into the findings, once. @param {string} line */
+  addFinding(line) {
+    const input = this.#inputs.get('findings');
+    if (!input || input.value.includes(line)) return;
+    input.value = [input.value.trim(), line].filter(Boolean).join('\n');
+    this.#typed('findings', input.value);
   }
 
   /** @param {Case} opened */
@@ -118,6 +129,7 @@ export class NoteForm {
     try {
       const answer = await put(`/api/visits/${this.#visitId}/note`, body, version);
       this.#dispatch({ type: 'saved', version: answer.version, body });
+      if (!this.#state.isDirty && this.#abort.signal.aborted) this.#app.unsavedNotes.delete(this.#visitId);
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.code !== 'stale-version') throw error;
       this.#dispatch({ type: 'conflict', current: Number(/** @type {any} */ (error.document).current) });

@@ -4,6 +4,7 @@
 import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
 import { levelBadge } from './level.js';
+import { NewVisitPanel } from './new_visit.js';
 import { hoursAndMinutes, isLate } from './state.js';
 
 /** @typedef {import('../types.js').QueueRow} QueueRow */
@@ -20,7 +21,7 @@ export class QueueView {
   constructor(app) {
     this.#app = app;
     this.element = el('section', { class: 'queue', 'aria-labelledby': 'queue-title' },
-      el('h1', { id: 'queue-title' }, t('queue.title')), this.#live, this.#empty, this.#list);
+      el('h1', { id: 'queue-title' }, t('queue.title')), this.#live, this.#empty, this.#list, new NewVisitPanel().element);
   }
 
   focus() {

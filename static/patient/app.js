@@ -10,6 +10,7 @@ import { t } from '../i18n/index.js';
 import { drawEmergency } from './emergency.js';
 import { drawFooter, drawHeader } from './frame.js';
 import { initialPatient, isSeated, reducePatient, stepOf } from './state.js';
+import { keepAwake, watchVisibility } from './wake_lock.js';
 
 // While the live connection is away the page asks by HTTP; a place in the queue rarely changes faster.
 const POLL_MS = 15_000;
@@ -44,6 +45,7 @@ export class PatientApp {
     this.#screens = screens;
     this.config = config;
     setInterval(() => this.#pollSeat(), POLL_MS);
+    watchVisibility();
     setInterval(() => this.#pollSummary(), POLL_SUMMARY_MS);
     window.addEventListener('pageshow', (event) => event.persisted && this.refresh());
   }
@@ -68,6 +70,7 @@ export class PatientApp {
   draw() {
     const step = stepOf(this.state);
     this.#takeSeat(isSeated(step));
+    if (step !== this.#step) void keepAwake(isSeated(step));
     drawHeader(this);
     drawEmergency(this);
     drawFooter(this);

@@ -6,14 +6,15 @@ import { el, fill, icon } from '../elements.js';
 import { t } from '../i18n/index.js';
 import { Step, stepOf } from './state.js';
 
-/** In the call a doctor is there, and after it the summary says when to call. */
+/** In the call a doctor is there (unless they pressed the red button), and after it the summary says when to call. */
 const HIDDEN_ON = /** @type {Step[]} */ ([Step.CALL, Step.ENDED, Step.SUMMARY, Step.CLOSED, Step.PROBLEM]);
 const READ = 'teleconsult.emergency-read';
 
 /** @param {import('./app.js').PatientApp} app */
 export function drawEmergency(app) {
   const place = /** @type {HTMLElement} */ (document.getElementById('emergency-notice'));
-  const emergency = HIDDEN_ON.includes(stepOf(app.state)) ? null : app.state.emergency;
+  const isHidden = HIDDEN_ON.includes(stepOf(app.state)) && app.state.visit?.state !== 'emergency';
+  const emergency = isHidden ? null : app.state.emergency;
   const rules = emergency?.rules?.join() ?? '';
   const emergencyRead = app.state.emergencyRead || (emergency !== null && sessionStorage.getItem(READ) === `read:${rules}`);
   const stamp = emergency ? `${emergency.number}|${emergency.text}|${emergencyRead}|${document.documentElement.lang}` : '';

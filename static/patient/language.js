@@ -8,7 +8,7 @@ import { setLanguage } from '../i18n/index.js';
 export async function changeLanguage(app, language) {
   await setLanguage(language);
   app.redraw();
-  if (app.state.visit && app.state.visit.role === 'patient') await put('/api/visit/language', { lang: language }).catch(() => undefined);
+  if (app.state.visit && app.state.visit.role === 'patient') await put('/api/visit/language', { lang: language }).then(() => app.refresh(), () => undefined);
 }
 
 /** @param {import('./app.js').PatientApp} app @param {import('../types.js').Language} language */

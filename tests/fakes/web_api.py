@@ -1,4 +1,4 @@
-"""A small server in memory that follows server/http/README.md and signaling/README.md, to drive the pages without the product.
+"""A small server in memory that follows server/http/README.md and signaling/README.md, to drive the pages alone.
 
 Everything it holds is public, so that a test can put the pages into any state. It carries no media.
 """
@@ -23,55 +23,122 @@ CONTENT_POLICY = (
     " connect-src 'self'; form-action 'self'; base-uri 'none'"
 )
 NOTE = {
-    "level": "urgent", "level_reason": "chest pain over 50 years", "partial": False, "summary": "61 years, chest pain since this morning.",
+    "level": "urgent",
+    "level_reason": "chest pain over 50 years",
+    "partial": False,
+    "summary": "61 years, chest pain since this morning.",
     "red_flags": [
-        {"rule": "chest-pain", "quote": "pain in my chest", "title": "Chest pain at 50 or older", "source": "IITT", "level": "urgent"},
+        {
+            "rule": "chest-pain",
+            "quote": "pain in my chest",
+            "title": "Chest pain at 50 or older",
+            "source": "IITT",
+            "level": "urgent",
+        },
     ],
-    "departments": ["cardiology"], "department_names": ["Cardiology"],
+    "departments": ["cardiology"],
+    "department_names": ["Cardiology"],
     "news2": {"min": 3, "max": 9, "missing": ["respiratory_rate", "systolic_bp"], "applies": True},
-    "questions": ["Does the pain move to the arm or jaw?", "Are you sweating?"], "engine": "embedded 1",
+    "questions": ["Does the pain move to the arm or jaw?", "Are you sweating?"],
+    "engine": "embedded 1",
     "banner": "AI-generated, not a diagnosis, for clinician review",
     "differential": {"must_not_miss": [{"name": "Heart attack"}], "likely": [{"name": "Muscle pain"}]},
-    "not_said": ["breathlessness"], "denied": ["fever"], "limits": [],
-}  # fmt: skip
+    "not_said": ["breathlessness"],
+    "denied": ["fever"],
+    "limits": [],
+}
 
 
 def new_visit() -> dict[str, Any]:
     """The patient's visit before the first step."""
     return {
-        "id": VISIT_ID, "role": "patient", "state": "booked", "next": "consents", "lang": "en",
-        "patient": {"display": "Mei Chen", "age": 61, "age_months": None, "sex": "female"}, "consents": None,
-        "consent_text_version": "1", "place_given": False, "intake": None, "intake_final": False, "queue": None,
-        "practitioner": None, "emergency": None, "mode": "video", "has_summary": False,
-    }  # fmt: skip
+        "id": VISIT_ID,
+        "role": "patient",
+        "state": "booked",
+        "next": "consents",
+        "lang": "en",
+        "patient": {"display": "Mei Chen", "age": 61, "age_months": None, "sex": "female"},
+        "consents": None,
+        "consent_text_version": "1",
+        "place_given": False,
+        "intake": None,
+        "intake_final": False,
+        "queue": None,
+        "practitioner": None,
+        "emergency": None,
+        "mode": "video",
+        "has_summary": False,
+    }
 
 
 def new_row(**changes: Any) -> dict[str, Any]:
     """One line of the queue."""
     row = {
-        "visit_id": VISIT_ID, "level": "urgent", "flags": ["Chest pain"], "display": "Mei Chen", "age": 61, "sex": "female", "lang": "en",
-        "state": "waiting", "waited_s": 720, "promised_min": [10, 20], "mine": False, "claimed_by": None, "presence": "present",
-        "mode": "video", "triage": "done",
-    }  # fmt: skip
+        "visit_id": VISIT_ID,
+        "level": "urgent",
+        "flags": ["Chest pain"],
+        "display": "Mei Chen",
+        "age": 61,
+        "sex": "female",
+        "lang": "en",
+        "state": "waiting",
+        "waited_s": 720,
+        "promised_min": [10, 20],
+        "mine": False,
+        "claimed_by": None,
+        "presence": "present",
+        "mode": "video",
+        "triage": "done",
+    }
     return {**row, **changes}
 
 
 def new_case() -> dict[str, Any]:
     """What the doctor reads."""
     return {
-        "visit": {"id": VISIT_ID, "state": "waiting", "level": "urgent", "mode": "video", "lang": "en", "created_at": "2026-11-22T09:00:00Z",
-                  "waiting_since": "2026-11-22T09:10:00Z", "practitioner_id": None, "mine": False, "lease_until": None},
-        "patient": {"id": "p1", "display": "Mei Chen", "name": "Mei Chen", "birth_date": "1965-03-02", "age": 61, "sex": "female",
-                    "phone": "+86 10 5555 0101", "address": None},
-        "place": {"place": "12 Garden Road, 3rd floor, Haidian", "callback": "+86 10 5555 0101", "emergency_contact": "Daughter Li, 5555 0102"},
+        "visit": {
+            "id": VISIT_ID,
+            "state": "waiting",
+            "level": "urgent",
+            "mode": "video",
+            "lang": "en",
+            "created_at": "2026-11-22T09:00:00Z",
+            "waiting_since": "2026-11-22T09:10:00Z",
+            "practitioner_id": None,
+            "mine": False,
+            "lease_until": None,
+        },
+        "patient": {
+            "id": "p1",
+            "display": "Mei Chen",
+            "name": "Mei Chen",
+            "birth_date": "1965-03-02",
+            "age": 61,
+            "sex": "female",
+            "phone": "+86 10 5555 0101",
+            "address": None,
+        },
+        "place": {
+            "place": "12 Garden Road, 3rd floor, Haidian",
+            "callback": "+86 10 5555 0101",
+            "emergency_contact": "Daughter Li, 5555 0102",
+        },
         "consents": {"consultation": True, "ai": True, "recording": False},
-        "intake": {"complaint": "I have had a pain in my chest since this morning. No fever.\nI also have: dizziness.", "age": 61, "sex": "female",
-                   "conditions": ["high blood pressure"], "medications": ["amlodipine 5 mg"], "allergies": ["penicillin"],
-                   "vitals": {"temperature_c": 37.1, "heart_rate": 104, "spo2": 95}},
-        "triage": {"status": "done", "note": NOTE, "decisions": [], "superseded": []}, "vitals": {}, "chat": [],
+        "intake": {
+            "complaint": "I have had a pain in my chest since this morning. No fever.\nI also have: dizziness.",
+            "age": 61,
+            "sex": "female",
+            "conditions": ["high blood pressure"],
+            "medications": ["amlodipine 5 mg"],
+            "allergies": ["penicillin"],
+            "vitals": {"temperature_c": 37.1, "heart_rate": 104, "spo2": 95},
+        },
+        "triage": {"status": "done", "note": NOTE, "decisions": [], "superseded": []},
+        "vitals": {},
+        "chat": [],
         "note": {"version": 0, "body": None, "signed": False, "signed_at": None},
         "history": [{"state": "waiting", "trigger": "wait", "at": "2026-11-22T09:10:00Z", "actor_kind": "patient"}],
-    }  # fmt: skip
+    }
 
 
 @dataclass
@@ -100,13 +167,16 @@ class FakeWeb:
     async def push(self, role: str, type_: str, body: dict[str, Any], *, journalled: bool = True) -> None:
         """Send a message to the seat of this role."""
         self._seq += 1 if journalled else 0
-        await self.sockets[role].send_json({"v": 1, "type": type_, "seq": self._seq if journalled else 0, "ack": 0, "body": body})
+        await self.sockets[role].send_json(
+            {"v": 1, "type": type_, "seq": self._seq if journalled else 0, "ack": 0, "body": body}
+        )
 
     async def sockets_of(self, role: str) -> None:
         """Wait until the seat of this role is connected."""
-        async with asyncio.timeout(10):
-            while role not in self.sockets:
-                await asyncio.sleep(0.02)
+        deadline = asyncio.get_running_loop().time() + 10
+        while role not in self.sockets:
+            assert asyncio.get_running_loop().time() < deadline, f"no seat of {role}"
+            await asyncio.sleep(0.02)
 
     async def move(self, state: str, *, admitted: bool = False) -> None:
         """The visit changes its state, and everyone hears it."""
@@ -136,6 +206,8 @@ class Routes:
             return problem(403, "forbidden-origin")
         if key in self.fake.problems:
             return problem(*self.fake.problems[key])
+        if key == "POST /visits":
+            return web.json_response({"visit_id": VISIT_ID, "patient_id": "p1", "link": "/visit#t=NEW"}, status=201)
         if "/visits/" in key:
             return self.case(key.split("/", 3)[-1] if key.count("/") > 2 else "", request, body)
         answer = self.answer(key, body)
@@ -146,7 +218,13 @@ class Routes:
         fake, visit = self.fake, self.fake.visit
         match key:
             case "GET /config":
-                return {"ice_servers": [], "lang": "en", "languages": ["en", "zh"], "emergency_number": "120", "consent_text_version": "1"}
+                return {
+                    "ice_servers": [],
+                    "lang": "en",
+                    "languages": ["en", "zh"],
+                    "emergency_number": "120",
+                    "consent_text_version": "1",
+                }
             case "POST /join":
                 return {"visit_id": visit["id"], "role": visit["role"]}
             case "GET /visit":
@@ -154,7 +232,9 @@ class Routes:
             case "PUT /visit/language":
                 visit["lang"] = body["lang"]
             case "PUT /visit/consents":
-                visit.update(consents={name: body[name] for name in ("consultation", "ai", "recording")}, state="checked_in")
+                visit.update(
+                    consents={name: body[name] for name in ("consultation", "ai", "recording")}, state="checked_in"
+                )
             case "PUT /visit/place":
                 visit["place_given"] = True
             case "PUT /visit/intake":
@@ -162,7 +242,9 @@ class Routes:
             case "POST /visit/check":
                 return {"mode": "video"}
             case "POST /visit/wait":
-                visit.update(state="waiting", queue={"position": 3, "ahead": 2, "wait_min": [10, 20], "may_be_overtaken": True})
+                visit.update(
+                    state="waiting", queue={"position": 3, "ahead": 2, "wait_min": [10, 20], "may_be_overtaken": True}
+                )
             case "POST /visit/leave":
                 visit["state"] = "left_unseen"
             case "GET /visit/summary":
@@ -187,14 +269,22 @@ class Routes:
 
     def queue(self) -> dict[str, Any]:
         """The queue as the stream sends it too."""
-        return {"rows": self.fake.rows, "counts": {"waiting": 1, "in_consult": 0, "wrap_up": 0}, "at": "2026-11-22T09:22:00Z"}
+        return {
+            "rows": self.fake.rows,
+            "counts": {"waiting": 1, "in_consult": 0, "wrap_up": 0},
+            "at": "2026-11-22T09:22:00Z",
+        }
 
     def intake(self, body: dict[str, Any]) -> dict[str, Any]:
         """Keep the form; one word raises the notice."""
         visit = self.fake.visit
         visit.update(intake=body["intake"], intake_final=body["final"], state="triaged" if body["final"] else "intake")
         raised = self.fake.emergency_on in body["intake"].get("complaint", "")
-        notice = {"number": "120", "text": "Some of your answers can be signs of an emergency.", "rules": ["chest-pain"]} if raised else None
+        notice = (
+            {"number": "120", "text": "Some of your answers can be signs of an emergency.", "rules": ["chest-pain"]}
+            if raised
+            else None
+        )
         visit["emergency"] = notice
         return {"state": visit["state"], "version": 1, "emergency": notice}
 
@@ -210,7 +300,9 @@ class Routes:
             case ("POST", "end"):
                 visit["state"] = "wrap_up"
             case ("POST", "links"):
-                return web.json_response({"link": "/visit#t=GUEST", "role": body["role"], "expires_at": "2026-11-23T00:00:00Z"}, status=201)
+                return web.json_response(
+                    {"link": "/visit#t=GUEST", "role": body["role"], "expires_at": "2026-11-23T00:00:00Z"}, status=201
+                )
             case ("POST", "triage-decision"):
                 case["triage"]["decisions"].append({**body, "at": "2026-11-22T09:40:00Z"})
                 visit["level"] = body.get("level") or visit["level"]
@@ -247,7 +339,9 @@ class Routes:
                 self.fake.sockets[role] = socket
                 await self.welcome(socket, role)
             elif message["type"] == "ping":
-                await socket.send_json({"v": 1, "type": "pong", "re": message["id"], "seq": 0, "ack": message["seq"], "body": {}})
+                await socket.send_json(
+                    {"v": 1, "type": "pong", "re": message["id"], "seq": 0, "ack": message["seq"], "body": {}}
+                )
             elif message["type"] == "chat":
                 await self.chat(role, message["body"])
         if self.fake.sockets.get(role) is socket:
@@ -258,34 +352,68 @@ class Routes:
         """Everything the page needs."""
         fake = self.fake
         state = fake.visit["state"] if role != "doctor" else fake.case["visit"]["state"]
-        await socket.send_json({
-            "v": 1, "type": "welcome", "seq": 0, "ack": 0,
-            "body": {"seat": f"s_{role}", "role": role, "resume_key": "k", "resumed": False, "visit": {"id": VISIT_ID, "state": state},
-                     "seats": fake.seats, "links": {}, "ice_servers": [], "chat": fake.chat, "admitted": state == "in_consult"},
-        })  # fmt: skip
+        await socket.send_json(
+            {
+                "v": 1,
+                "type": "welcome",
+                "seq": 0,
+                "ack": 0,
+                "body": {
+                    "seat": f"s_{role}",
+                    "role": role,
+                    "resume_key": "k",
+                    "resumed": False,
+                    "visit": {"id": VISIT_ID, "state": state},
+                    "seats": fake.seats,
+                    "links": {},
+                    "ice_servers": [],
+                    "chat": fake.chat,
+                    "admitted": state == "in_consult",
+                },
+            }
+        )
         if role == "patient" and fake.visit["queue"]:
             await fake.push(role, "queue", {**fake.visit["queue"], "full": False}, journalled=False)
 
     async def chat(self, role: str, body: dict[str, Any]) -> None:
         """Store a text and tell everyone."""
-        entry = {"from": f"s_{role}", "role": role, **body, "at": "2026-11-22T09:31:00Z", "number": len(self.fake.chat) + 1}
+        entry = {
+            "from": f"s_{role}",
+            "role": role,
+            **body,
+            "at": "2026-11-22T09:31:00Z",
+            "number": len(self.fake.chat) + 1,
+        }
         self.fake.chat.append(entry)
         for other in list(self.fake.sockets):
             await self.fake.push(other, "chat", entry)
 
 
 SUMMARY = {
-    "visit_id": VISIT_ID, "lang": "en", "seen_at": "2026-11-22T09:30:00Z", "signed_at": "2026-11-22T10:00:00Z",
-    "practitioner": {"display": DOCTOR["display"], "registration_number": DOCTOR["registration_number"]}, "patient": {"display": "Mei Chen"},
-    "mode": "video", "reason": "Chest pain since this morning", "assessment": "Probably a strained muscle.", "plan": "Rest for two days.",
-    "safety_net": "Call if the pain comes back or you are short of breath.", "emergency_number": "120", "texts": {},
-}  # fmt: skip
+    "visit_id": VISIT_ID,
+    "lang": "en",
+    "seen_at": "2026-11-22T09:30:00Z",
+    "signed_at": "2026-11-22T10:00:00Z",
+    "practitioner": {"display": DOCTOR["display"], "registration_number": DOCTOR["registration_number"]},
+    "patient": {"display": "Mei Chen"},
+    "mode": "video",
+    "reason": "Chest pain since this morning",
+    "assessment": "Probably a strained muscle.",
+    "plan": "Rest for two days.",
+    "safety_net": "Call if the pain comes back or you are short of breath.",
+    "emergency_number": "120",
+    "texts": {},
+}
 
 
 async def page(request: web.Request) -> web.StreamResponse:
     """A page or a file of static/, under the product's content policy."""
-    name = {"/": "index.html", "/visit": "visit.html", "/console": "console.html"}.get(request.path, request.path.removeprefix("/static/"))
-    return web.FileResponse(STATIC / name, headers={"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-store"})
+    name = {"/": "index.html", "/visit": "visit.html", "/console": "console.html"}.get(
+        request.path, request.path.removeprefix("/static/")
+    )
+    return web.FileResponse(
+        STATIC / name, headers={"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-store"}
+    )
 
 
 @asynccontextmanager

@@ -13,9 +13,15 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 FLAGS = [
-    "--headless=new", "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-    "--disable-background-networking", "--no-first-run", "--disable-quic", "--disable-features=WebRtcHideLocalIpsWithMdns",
-]  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+]
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "journey"
 PHONE = {"width": 412, "height": 840}
 DESK = {"width": 1440, "height": 900}
@@ -36,7 +42,9 @@ async () => {
         total.totalAudioEnergy += entry.totalAudioEnergy ?? 0;
         total.packetsReceived += entry.packetsReceived ?? 0;
       }
-      if (entry.type === 'candidate-pair' && entry.state === 'succeeded') total.ports.push(report.get(entry.remoteCandidateId).port);
+      if (entry.type === 'candidate-pair' && entry.state === 'succeeded') {
+        total.ports.push(report.get(entry.remoteCandidateId).port);
+      }
     }
   }
   return total;
@@ -63,7 +71,10 @@ class Faults:
     def watch(self, page: Page) -> None:
         """Collect uncaught errors and refused content."""
         page.on("pageerror", lambda error: self.seen.append(str(error)))
-        page.on("console", lambda message: self.seen.append(message.text) if "Content Security Policy" in message.text else None)
+        page.on(
+            "console",
+            lambda message: self.seen.append(message.text) if "Content Security Policy" in message.text else None,
+        )
 
 
 @asynccontextmanager
@@ -95,7 +106,7 @@ async def heard(page: Page) -> Heard:
 
 
 async def until(page: Page, expression: str, timeout_s: float = 15.0) -> None:
-    """Wait until a JavaScript expression is true (Playwright's own way needs eval, which the pages' content policy forbids)."""
+    """Wait until a JavaScript expression is true; Playwright's own way needs eval, which the content policy forbids."""
     deadline = time.monotonic() + timeout_s
     while not await page.evaluate(expression):
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {expression}"

@@ -18,7 +18,8 @@ PREPARE = """async () => {
   };
   await send('PUT', '/consents', { consultation: true, ai: true, recording: false, text_version: '1' });
   await send('PUT', '/place', { place: '12 Garden Road', callback: '+86 10 5555 0101', emergency_contact: '' });
-  await send('PUT', '/intake', { intake: { complaint: 'I have had a cough for two days.', age: 62, sex: 'female' }, final: true });
+  const intake = { complaint: 'I have had a cough for two days.', age: 62, sex: 'female' };
+  await send('PUT', '/intake', { intake, final: true });
   await send('POST', '/check', { camera: true, microphone: true, speaker: true });
   await send('POST', '/wait');
 }"""

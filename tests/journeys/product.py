@@ -68,8 +68,12 @@ async def running(folder: Path) -> AsyncIterator[Product]:
         output.close()
 
 
+def _is_there(path: Path) -> bool:
+    return path.exists()
+
+
 async def _written(description: Path, process: asyncio.subprocess.Process) -> None:
-    while not description.exists():
+    while not _is_there(description):
         assert process.returncode is None, f"the demo ended: {(description.parent / 'demo.log').read_text()[-2000:]}"
         await asyncio.sleep(0.1)
 
@@ -93,7 +97,9 @@ def kill(pid: int) -> None:
 async def staff(product: Product, index: int = 0) -> AsyncIterator[aiohttp.ClientSession]:
     """A signed-in doctor without a browser: to make visits, or to be the other doctor."""
     headers = {"X-Requested-With": "teleconsult", "Origin": product.base_url}
-    async with aiohttp.ClientSession(product.base_url, headers=headers, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    async with aiohttp.ClientSession(
+        product.base_url, headers=headers, cookie_jar=aiohttp.CookieJar(unsafe=True)
+    ) as session:
         async with session.post("/api/session", json=product.doctors[index]) as answer:
             assert answer.status == 200, await answer.text()
         yield session
@@ -110,7 +116,10 @@ class Booked:
 async def book(product: Product, name: str, lang: str = "en") -> Booked:
     """Make a visit for a new patient."""
     patient = {"name": name, "birth_date": "1964-05-17", "sex": "female", "phone": "+86 10 5555 0101"}
-    async with staff(product) as session, session.post("/api/visits", json={"patient": patient, "lang": lang}) as answer:
+    async with (
+        staff(product) as session,
+        session.post("/api/visits", json={"patient": patient, "lang": lang}) as answer,
+    ):
         assert answer.status == 201, await answer.text()
         made = await answer.json()
         return Booked(made["visit_id"], made["link"])
@@ -118,6 +127,9 @@ async def book(product: Product, name: str, lang: str = "en") -> Booked:
 
 async def invite(product: Product, visit_id: str, role: str, doctor: int = 0) -> str:
     """Return a link for one more person."""
-    async with staff(product, doctor) as session, session.post(f"/api/visits/{visit_id}/links", json={"role": role}) as answer:
+    async with (
+        staff(product, doctor) as session,
+        session.post(f"/api/visits/{visit_id}/links", json={"role": role}) as answer,
+    ):
         assert answer.status == 201, await answer.text()
         return str((await answer.json())["link"])

@@ -12,9 +12,14 @@ from tests.journeys.browser import hears_and_sees, until
 from tests.journeys.conftest import Call
 from tests.journeys.product import Product, kill
 
-pytestmark = [pytest.mark.journey, pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.chaos,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
-# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more if the first try comes too early.
+# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more if the first try was too early.
 BACK_S = 40.0
 
 

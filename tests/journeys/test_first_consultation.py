@@ -29,12 +29,21 @@ async def fhir(product: running_product.Product) -> AsyncFHIRClient:
     facts = product.facts["fhir"]
     client = facts["clients"][0]
     now = int(time.time())
-    claims = {"iss": client["client_id"], "sub": client["client_id"], "aud": facts["token_url"], "exp": now + 120, "iat": now, "jti": str(uuid.uuid4())}
+    claims = {
+        "iss": client["client_id"],
+        "sub": client["client_id"],
+        "aud": facts["token_url"],
+        "exp": now + 120,
+        "iat": now,
+        "jti": str(uuid.uuid4()),
+    }
     assertion = jwt.encode(claims, client["private_key_pem"], algorithm=client["alg"], headers={"kid": client["kid"]})
     form = {
-        "grant_type": "client_credentials", "scope": " ".join(client["scopes"]) if isinstance(client["scopes"], list) else client["scopes"],
-        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": assertion,
-    }  # fmt: skip
+        "grant_type": "client_credentials",
+        "scope": " ".join(client["scopes"]) if isinstance(client["scopes"], list) else client["scopes"],
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+    }
     async with aiohttp.ClientSession() as session, session.post(facts["token_url"], data=form) as answer:
         assert answer.status == 200, await answer.text()
         token = (await answer.json())["access_token"]

@@ -84,7 +84,9 @@ class TestLinks:
         return title
 
     async def test_unknown_link(self, product: Product, browser: Browser) -> None:
-        assert await self.problem(browser, f"{product.base_url}/visit#t=nobody-gave-me-this") == "We do not know this link"
+        assert (
+            await self.problem(browser, f"{product.base_url}/visit#t=nobody-gave-me-this") == "We do not know this link"
+        )
 
     async def test_page_without_a_link(self, product: Product, browser: Browser) -> None:
         assert await self.problem(browser, f"{product.base_url}/visit") == "Please open your link"
@@ -160,7 +162,9 @@ class TestClaim:
 class TestThirdSeat:
     """N seats, never "the other side"."""
 
-    async def test_caregiver_joins_and_all_three_see_and_hear(self, product: Product, browser: Browser, call: Call) -> None:
+    async def test_caregiver_joins_and_all_three_see_and_hear(
+        self, product: Product, browser: Browser, call: Call
+    ) -> None:
         link = await invite(product, call.visit.visit_id, "caregiver")
         daughter = Patient(await new_person(browser, PHONE, Faults()), call.patient.album)
         await daughter.open(link)

@@ -17,20 +17,56 @@ DOCTOR = {"display": "Dr. Lin Zhao", "registration_number": "110-2231"}
 EMERGENCY = {"number": "120", "text": "Some of your answers can be signs of an emergency.", "rules": ["chest-pain"]}
 QUESTIONS = ("about", "pregnant", "complaint", "symptoms", "conditions", "medications", "allergies", "vitals", "review")
 LINK_PROBLEMS = {
-    "link-unknown": 404, "link-expired": 410, "link-revoked": 410, "link-used-elsewhere": 409, "link-not-yet": 409,
-    "too-many-requests": 429, "store-unavailable": 503,
-}  # fmt: skip
+    "link-unknown": 404,
+    "link-expired": 410,
+    "link-revoked": 410,
+    "link-used-elsewhere": 409,
+    "link-not-yet": 409,
+    "too-many-requests": 429,
+    "store-unavailable": 503,
+}
 CLOSED = ("left_unseen", "no_show", "service_cancelled", "discontinued", "entered_in_error")
 VITALS = ("temperature_c", "heart_rate", "respiratory_rate", "spo2", "systolic_bp", "diastolic_bp")
 DRAFT = {
-    "age": "31", "ageUnit": "years", "sex": "female", "pregnant": "no", "complaint": "A cough", "symptoms": ["cough"], "conditions": ["asthma"],
-    "otherConditions": "", "medications": "", "allergies": "nuts", "isFahrenheit": False, "vitals": {name: "" for name in VITALS},
-}  # fmt: skip
+    "age": "31",
+    "ageUnit": "years",
+    "sex": "female",
+    "pregnant": "no",
+    "complaint": "A cough",
+    "symptoms": ["cough"],
+    "conditions": ["asthma"],
+    "otherConditions": "",
+    "medications": "",
+    "allergies": "nuts",
+    "isFahrenheit": False,
+    "vitals": dict.fromkeys(VITALS, ""),
+}
 SEATS = [
-    {"seat": "s_patient", "role": "patient", "display": "Mei Chen", "presence": "present", "muted": [], "sources": ["microphone"]},
-    {"seat": "s_doctor", "role": "doctor", "display": "Dr. Lin Zhao", "presence": "present", "muted": ["microphone"], "sources": []},
-    {"seat": "s_care", "role": "caregiver", "display": "Li Chen", "presence": "reconnecting", "muted": ["camera"], "sources": []},
-]  # fmt: skip
+    {
+        "seat": "s_patient",
+        "role": "patient",
+        "display": "Mei Chen",
+        "presence": "present",
+        "muted": [],
+        "sources": ["microphone"],
+    },
+    {
+        "seat": "s_doctor",
+        "role": "doctor",
+        "display": "Dr. Lin Zhao",
+        "presence": "present",
+        "muted": ["microphone"],
+        "sources": [],
+    },
+    {
+        "seat": "s_care",
+        "role": "caregiver",
+        "display": "Li Chen",
+        "presence": "reconnecting",
+        "muted": ["camera"],
+        "sources": [],
+    },
+]
 
 Act = Callable[[Page, FakeWeb], Awaitable[None]]
 
@@ -128,6 +164,28 @@ async def lose_socket(page: Page, fake: FakeWeb) -> None:
     await page.wait_for_selector(".waiting .notice:not([hidden])")
 
 
+async def ring_without_microphone(page: Page, fake: FakeWeb) -> None:
+    """The doctor rings, the browser refuses the microphone: the person decides."""
+    await page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = async () => {"
+        " throw new DOMException('denied', 'NotAllowedError'); }; }"
+    )
+    await ring(page, fake)
+    await fake.push("patient", "ringing", {})
+
+
+async def hold(page: Page, fake: FakeWeb) -> None:
+    """The doctor pauses; nothing arrives; a line is weak."""
+    await begin_call(page, fake)
+    await fake.push(
+        "patient", "quality", {"seat": "s_doctor", "score": 1.4, "verdict": "none", "reasons": []}, journalled=False
+    )
+    await fake.push(
+        "patient", "media-stopped", {"seat": "s_doctor", "source": "camera", "stopped": True}, journalled=False
+    )
+    await fake.move("held", admitted=True)
+
+
 async def ring(page: Page, fake: FakeWeb) -> None:
     """The doctor has taken the patient."""
     await fake.sockets_of("patient")
@@ -142,22 +200,44 @@ PATIENT: dict[str, Scene] = {
     "place": patient("checked_in", "place", place_given=False, intake_final=False),
     "place with errors": patient("checked_in", "place", press_main, place_given=False, intake_final=False),
     **{
-        f"question {name}": Scene("/visit", {"consents": CONSENTS, "place_given": True, "state": "intake"}, _step("intake"),
-                                  draft={"draft": DRAFT, "question": name, "isReviewing": False})
+        f"question {name}": Scene(
+            "/visit",
+            {"consents": CONSENTS, "place_given": True, "state": "intake"},
+            _step("intake"),
+            draft={"draft": DRAFT, "question": name, "isReviewing": False},
+        )
         for name in QUESTIONS
     },
-    "question vitals with errors": Scene("/visit", {"consents": CONSENTS, "place_given": True, "state": "intake"}, _step("intake"), type_wrong_vitals,
-                                         {"draft": DRAFT, "question": "vitals", "isReviewing": False}),
-    "emergency notice": Scene("/visit", {"consents": CONSENTS, "place_given": True, "state": "intake"}, ".emergency h2", type_emergency,
-                              {"draft": DRAFT, "question": "complaint", "isReviewing": False}),
+    "question vitals with errors": Scene(
+        "/visit",
+        {"consents": CONSENTS, "place_given": True, "state": "intake"},
+        _step("intake"),
+        type_wrong_vitals,
+        {"draft": DRAFT, "question": "vitals", "isReviewing": False},
+    ),
+    "emergency notice": Scene(
+        "/visit",
+        {"consents": CONSENTS, "place_given": True, "state": "intake"},
+        ".emergency h2",
+        type_emergency,
+        {"draft": DRAFT, "question": "complaint", "isReviewing": False},
+    ),
     "check": patient("triaged", "check"),
     "check under way": patient("triaged", "check", run_check),
     "waiting": patient("waiting", "waiting", queue=QUEUE),
-    "waiting, next": patient("waiting", "waiting", queue={**QUEUE, "position": 1, "ahead": 0, "wait_min": None}, emergency=EMERGENCY),
+    "waiting, next": patient(
+        "waiting", "waiting", queue={**QUEUE, "position": 1, "ahead": 0, "wait_min": None}, emergency=EMERGENCY
+    ),
     "waiting, line lost": patient("waiting", "waiting", lose_socket, queue=QUEUE),
-    "waiting, leave?": Scene("/visit", {"consents": CONSENTS, "state": "waiting", "queue": QUEUE}, "dialog[open]", ask_to_leave),
+    "waiting, leave?": Scene(
+        "/visit", {"consents": CONSENTS, "state": "waiting", "queue": QUEUE}, "dialog[open]", ask_to_leave
+    ),
     "doctor is ready": patient("called", "ring", ring),
+    "doctor rings, no microphone": Scene(
+        "/visit", {"consents": CONSENTS, "state": "called"}, ".ring .notice:not([hidden])", ring_without_microphone
+    ),
     "call": patient("in_consult", "call", begin_call),
+    "call on hold": patient("in_consult", "call", hold),
     "left the call": patient("in_consult", "left", leave_call),
     "ended": patient("wrap_up", "ended"),
     "summary": Scene("/visit", {"consents": CONSENTS, "state": "completed", "has_summary": True}, ".summary .panel"),
@@ -167,9 +247,14 @@ PATIENT: dict[str, Scene] = {
         for code, status in LINK_PROBLEMS.items()
     },
     "no link": Scene("/visit", {}, _step("problem"), problems={"GET /visit": (401, "not-signed-in")}),
-    "companion": Scene("/visit", {"role": "interpreter", "state": "waiting"}, _step("check"), lambda page, fake: page.locator("button.large").first.click()),
+    "companion": Scene(
+        "/visit",
+        {"role": "interpreter", "state": "waiting"},
+        _step("check"),
+        lambda page, fake: page.locator("button.large").first.click(),
+    ),
     "landing": Scene("/", {}, ".doors"),
-}  # fmt: skip
+}
 
 
 async def sign_in(page: Page, fake: FakeWeb) -> None:
@@ -192,7 +277,16 @@ async def see_queue(page: Page, fake: FakeWeb) -> None:
     fake.rows[1:] = [
         new_row(visit_id="e", level="emergency", display="Ana", state="emergency", waited_s=60),
         new_row(visit_id="r", level="routine", flags=[], display="Tom", waited_s=2400, presence="away", state="away"),
-        new_row(visit_id="n", level=None, flags=[], display="王芳", lang="zh", triage="declined", claimed_by="Dr. Wu", state="called"),
+        new_row(
+            visit_id="n",
+            level=None,
+            flags=[],
+            display="王芳",
+            lang="zh",
+            triage="declined",
+            claimed_by="Dr. Wu",
+            state="called",
+        ),
         new_row(visit_id="s", level="self-care", flags=[], display="Bo", age=None, sex=None, promised_min=None),
         new_row(visit_id="u", level="semi-urgent", flags=[], display="Eve", waited_s=4000),
     ]
@@ -251,7 +345,10 @@ async def dropped(page: Page, fake: FakeWeb) -> None:
 async def to_sign(page: Page, fake: FakeWeb) -> None:
     """The call is over."""
     fake.case["visit"].update(state="wrap_up", mine=True)
-    fake.case["note"].update(version=1, body={"reason": "a", "findings": "b", "assessment": "c", "plan": "d", "safety_net": "e", "mode": "video"})
+    fake.case["note"].update(
+        version=1,
+        body={"reason": "a", "findings": "b", "assessment": "c", "plan": "d", "safety_net": "e", "mode": "video"},
+    )
     await read_case(page, fake)
 
 
@@ -260,6 +357,23 @@ async def signed(page: Page, fake: FakeWeb) -> None:
     await to_sign(page, fake)
     await page.locator(".note .actions .primary").click()
     await page.locator('dialog button[value="yes"]').click()
+
+
+async def new_visit(page: Page, fake: FakeWeb) -> None:
+    """A link for somebody on the phone, after a forgotten name."""
+    await sign_in(page, fake)
+    await page.locator(".new-visit summary").click()
+    await page.locator(".new-visit .primary").click()
+    await page.wait_for_selector("[aria-invalid]")
+    await page.fill('[name="new_name"]', "Ana Silva")
+    await page.locator(".new-visit .primary").click()
+
+
+async def check_identity(page: Page, fake: FakeWeb) -> None:
+    """Two taps write two lines."""
+    await claim(page, fake)
+    for number in (0, 1):
+        await page.locator(".checks button").nth(number).click()
 
 
 async def shortcuts(page: Page, fake: FakeWeb) -> None:
@@ -280,5 +394,7 @@ CONSOLE: dict[str, Scene] = {
     "connection lost": Scene("/console", {}, ".line-actions button", dropped),
     "to be signed": Scene("/console", {}, ".note .actions .primary", to_sign),
     "signed": Scene("/console", {}, ".note .notice.calm", signed),
+    "new visit": Scene("/console", {}, ".link-result input", new_visit),
+    "identity and place checked": Scene("/console", {}, ".checks button:last-child[aria-pressed=true]", check_identity),
     "keys": Scene("/console", {}, "dialog[open]", shortcuts),
 }

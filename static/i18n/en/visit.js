@@ -265,4 +265,5 @@ export const words = Object.freeze({
   'linkproblem.not-signed-in.todo': 'Open the link from your text message, e-mail or paper. It is your key to this visit.',
   'linkproblem.seat-taken.title': 'You opened this visit in another window',
   'linkproblem.seat-taken.todo': 'The other window goes on. You can also continue here.',
+  'ring.without': 'You can answer all the same and write messages.',
 });

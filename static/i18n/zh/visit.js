@@ -265,4 +265,5 @@ export const words = Object.freeze({
   'linkproblem.not-signed-in.todo': '请打开短信、邮件或纸上的链接。它是这次看诊的钥匙。',
   'linkproblem.seat-taken.title': '您在另一个窗口打开了这次看诊',
   'linkproblem.seat-taken.todo': '另一个窗口会继续。也可以在这里继续。',
+  'ring.without': '也可以先接听，用文字交流。',
 });

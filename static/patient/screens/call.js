@@ -9,6 +9,7 @@ import { Tiles } from '../../call/tiles.js';
 import { el, icon, setText } from '../../elements.js';
 import { workButton } from '../../forms.js';
 import { t } from '../../i18n/index.js';
+import { adviceFor, browserOf } from '../../media/devices.js';
 import { chime } from '../../media/meter.js';
 import { Verdict } from '../../media/quality.js';
 
@@ -21,21 +22,25 @@ export function ringScreen(app, signal) {
   const registration = el('p', { class: 'hint' });
   const status = el('p', { class: 'lead', role: 'status' });
   const answer = workButton({ label: t('ring.answer'), kind: 'primary', symbol: 'phone' }, () => app.session?.send('accept'));
+  const advice = el('div', { class: 'notice warn', role: 'status', hidden: true });
   const update = () => {
     const call = app.session?.state;
     const doctor = call?.practitioner ?? app.state.visit?.practitioner;
     setText(name, doctor?.display ?? t('role.doctor'));
     setText(registration, doctor?.registration_number ? t('doctor.registration', { number: doctor.registration_number }) : '');
     setText(status, t(call?.ringing ? 'ring.connecting' : 'ring.reading'));
-    answer.hidden = !(call?.ringing && call.microphone.problem);
+    const problem = call?.ringing ? call.microphone.problem : null;
+    answer.hidden = advice.hidden = !problem;
+    setText(advice, problem ? [...adviceFor(/** @type {any} */ (problem), browserOf(navigator.userAgent)), 'ring.without'].map((key) => t(key)).join(' ') : '');
   };
+  void chime();
   const timer = setInterval(() => { if (app.session?.state.ringing) void chime(); }, CHIME_EVERY_MS);
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   announce(t('ring.title'), 'assertive');
   return {
     update,
     element: el('section', { class: 'ring card centre' }, el('p', { class: 'big-icon', 'aria-hidden': 'true' }, icon('bell')),
-      el('h1', {}, t('ring.title')), name, registration, status, answer, el('p', { class: 'hint' }, t('ring.check_name'))),
+      el('h1', {}, t('ring.title')), name, registration, status, advice, answer, el('p', { class: 'hint' }, t('ring.check_name'))),
   };
 }
 

@@ -30,7 +30,7 @@ export function consentsScreen(app, signal) {
   return { element: el('section', {}, el('h1', {}, t('consents.title')), el('p', { class: 'lead' }, t('consents.lead')), form) };
 }
 
-/** @param {import('../app.js').PatientApp} app @param {ReturnType<typeof choiceField>[]} fields @param {HTMLElement} form */
+/** @param {import('../app.js').PatientApp} app @param {import('../../forms.js').ChoiceField[]} fields @param {HTMLElement} form */
 async function save(app, fields, form) {
   const answers = fields.map((field) => field.chosen()[0]);
   fields.forEach((field, index) => field.setError(answers[index] ? null : t('consents.error.choose')));

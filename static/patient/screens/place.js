@@ -38,7 +38,7 @@ export function placeScreen(app, signal) {
 }
 
 /**
- * @param {import('../app.js').PatientApp} app @param {Record<keyof Place, ReturnType<typeof textField>>} fields
+ * @param {import('../app.js').PatientApp} app @param {Record<keyof Place, import('../../forms.js').TextField>} fields
  * @param {Place} place @param {HTMLElement} form
  */
 async function save(app, fields, place, form) {
