@@ -20,6 +20,8 @@ MAX_BYTES = 1 << 20  # security.md §8; inflated too
 # attacker.
 ARRIVAL_S = 20.0
 MAX_DEPTH = 32  # our deepest body nests 4; json.loads itself would recurse to its limit
+# No measure of a person or a call is beyond; every reader of JSON keeps these exactly (RFC 7493 §2.2), 1e-300 few do.
+SMALLEST, LARGEST = 1e-6, 2**53 - 1
 MAX_ERRORS = 20  # told at once; a page has fewer fields
 
 
@@ -87,10 +89,12 @@ def _is_plain(value: Any, depth: int) -> bool:
             return all(_is_plain(key, depth) and _is_plain(item, depth - 1) for key, item in value.items())
         case list():
             return all(_is_plain(item, depth - 1) for item in value)
-        case float():
-            return value not in (float("inf"), float("-inf"))  # 1e999 overflows without a constant
-        case _:
+        case bool() | None:
             return True
+        case int() | float():
+            return value == 0 or SMALLEST <= abs(value) <= LARGEST
+        case _:
+            return False  # json.loads gives nothing else
 
 
 @cache

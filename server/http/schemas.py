@@ -52,6 +52,8 @@ def opened(required: Schema, optional: Schema | None = None) -> Schema:
 BOOLEAN: Schema = {"type": "boolean"}
 INTEGER: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
+# A vital sign in any unit that people use; records.triage judges whether it is plausible.
+MEASURE: Schema = {"type": "number", "minimum": 0, "maximum": 1_000}
 STRING: Schema = {"type": "string"}
 OBJECT: Schema = {"type": "object"}
 UUID: Schema = {"type": "string", "format": "uuid"}
@@ -79,8 +81,8 @@ _WORDS = nullable(array(text(500), 100))
 _VITALS = closed(
     {},
     {
-        **{name: nullable(NUMBER) for name in ("temperature_c", "heart_rate", "respiratory_rate", "spo2")},
-        **{name: nullable(NUMBER) for name in ("systolic_bp", "diastolic_bp")},
+        **{name: nullable(MEASURE) for name in ("temperature_c", "heart_rate", "respiratory_rate", "spo2")},
+        **{name: nullable(MEASURE) for name in ("systolic_bp", "diastolic_bp")},
         "consciousness": nullable(one_of("A", "C", "V", "P", "U")),
     },
 )

@@ -119,6 +119,8 @@ class TestBodies:
             (b'"text"', "invalid-json"),
             (b'{"email": NaN}', "invalid-json"),
             (b'{"email": 1e999}', "invalid-json"),
+            (b'{"email": 1e-300}', "invalid-json"),
+            (b'{"email": 9007199254740993}', "invalid-json"),
             (b'{"email": "\\ud800"}', "invalid-json"),
             (b'{"email": "a\\u0000b"}', "invalid-json"),
             (b'{"email": "a", "email": "b"}', "invalid-json"),
