@@ -39,9 +39,11 @@ class Problem:
 class ServerError(Exception):
     """A request that the server refuses. Never raised for our own bugs."""
 
-    code: ClassVar[str] = "server-error"
+    code: ClassVar[str]
+    """Stable; clients switch on it (server/http/README.md)."""
     status: ClassVar[int] = 400
-    detail: ClassVar[str] = "The request cannot be served."
+    detail: ClassVar[str]
+    """What to do; a raiser may say it more exactly."""
 
     def __init__(self, detail: str | None = None, **members: Any) -> None:
         super().__init__(detail or self.detail)

@@ -45,12 +45,6 @@ class Buckets:
             return 0
         return max(1, math.ceil((cost - bucket.tokens) / rate.per_s))
 
-    def give_back(self, key: tuple[str, ...], cost: float = 1.0) -> None:
-        """Undo a `take` that turned out to be harmless (a right password is no guess)."""
-        bucket = self._buckets.get(key)
-        if bucket is not None:
-            bucket.tokens += cost
-
     def _filled(self, key: tuple[str, ...], rate: Rate, now: float) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -34,6 +34,7 @@ MEDIA_TYPES = {
     ".wasm": "application/wasm",
 }
 _TEXTUAL = ("text/", "application/json", "application/manifest", "image/svg")
+MAX_NAME = 200  # our longest is 30; the file system itself fails beyond 255 bytes
 MIN_GZIP_BYTES = 1_024  # below, the headers weigh more than what is won
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
@@ -71,6 +72,8 @@ class Files:
         return found
 
     def _path(self, name: str) -> Path:
+        if len(name) > MAX_NAME:
+            raise NotFound
         parts = name.split("/")
         if any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
             raise NotFound
