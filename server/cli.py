@@ -108,6 +108,28 @@ def _audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["verify"], help="verify: check every entry and name the first bad one")
 
 
+def _backup(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.backup import run
+
+    return run(settings, arguments)
+
+
+def _backup_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="where records.dump and keys.dump go; keep the two apart")
+    parser.add_argument("--drill", action="store_true", help="restore into a scratch database and prove it is whole")
+
+
+def _keys(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.keys import run
+
+    return run(settings, arguments)
+
+
+def _keys_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["rotate", "retire"])
+    parser.add_argument("level", choices=["file", "tenant", "index", "signing"])
+
+
 def _staff(settings: Settings, arguments: Arguments) -> int:
     from server.commands.staff import add
 
@@ -159,6 +181,8 @@ COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("triage", "Intakes as JSON lines in, triage notes as JSON lines out; needs no database.", _triage),
     CommandLine("migrate", "Bring the database to this program's schema.", _migrate),
     CommandLine("audit", "`audit verify` checks the whole audit chain.", _audit, _audit_options),
+    CommandLine("backup", "`backup DIR` dumps the database; `--drill` proves it comes back.", _backup, _backup_options),
+    CommandLine("keys", "`keys rotate` and `keys retire` renew a level of keys, online.", _keys, _keys_options),
     CommandLine(
         "staff", "`staff add` makes a login; the password is read from standard input.", _staff, _staff_options
     ),

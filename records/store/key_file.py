@@ -110,6 +110,8 @@ def _replace(path: Path, content: KeyFile) -> KeyFile:
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)
     _write_new(beside, content)
+    kept = path.stat()
+    os.chown(beside, kept.st_uid, kept.st_gid)  # root may rotate what the serving account must read
     os.replace(beside, path)
     _sync_folder(path.parent)
     return content

@@ -85,19 +85,19 @@ SEALED_TABLES: Sequence[SealedTable] = (
 
 async def reseal(unit: Unit, patient_id: UUID | None, newest: int) -> int:
     """Seal anew every value of a patient (of the tenant for None) that an older key version sealed; return how many."""
-    return sum([await _reseal_table(unit, sealed, patient_id, newest) for sealed in _tables_of(patient_id)])
+    return sum([await _reseal_table(unit, sealed, patient_id, newest) for sealed in tables_of(patient_id)])
 
 
 async def older(unit: Unit, patient_id: UUID | None, newest: int) -> int:
     """Return how many values an older key version than `newest` still seals."""
     count = 0
-    for sealed in _tables_of(patient_id):
+    for sealed in tables_of(patient_id):
         rows = (await unit.connection.execute(sealed.rows_of(patient_id))).all()
         count += sum(len(_stale(sealed, row, newest)) for row in rows)
     return count
 
 
-def _tables_of(patient_id: UUID | None) -> list[SealedTable]:
+def tables_of(patient_id: UUID | None) -> list[SealedTable]:
     """The tables where this owner can have values: the tenant's are its own, and resources about nobody."""
     if patient_id is not None:
         return [sealed for sealed in SEALED_TABLES if sealed.patient is not None]

@@ -1,0 +1,61 @@
+"""`backup DIR`: both files of a backup; with --drill also the proof that they bring everything back."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from records.actors import Actor, ActorKind, Purpose
+from records.store import audit_log, backup
+from records.store.database import DEFAULT_TENANT
+from records.store.inspection import inspect
+from server.adapters.embedded_postgres import LOGIN_ROLE, SUPERUSER
+from server.adapters.postgres_binaries import find_binaries
+from server.commands.reach import opened, reachable
+from server.config import Settings
+from server.processes import unprivileged_account
+
+ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "backup", Purpose.SYSADMIN, "backup")
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Write the backup; 0 when it is written and, with --drill, everything came back."""
+    folder = Path(arguments.folder)
+    with reachable(settings) as reached:
+        place = _place(settings, reached)
+        if not arguments.drill:
+            tables = asyncio.run(backup.dump(place, folder))
+            print(f"{sum(each.rows for each in tables.values())} rows of {len(tables)} tables are in {folder}.")
+            return 0
+        return asyncio.run(_drill(reached, place, folder))
+
+
+async def _drill(settings: Settings, place: backup.Place, folder: Path) -> int:
+    async with backup.drill(place, folder) as restored:
+        url = _as(LOGIN_ROLE, restored.url) if place.owner == LOGIN_ROLE else restored.url
+        async with opened(dataclasses.replace(settings, database_url=url)) as database:
+            found = await inspect(database, ACTOR)
+            report = await audit_log.verify(database, DEFAULT_TENANT, settings.data_dir)
+    faults = [*restored.differences, *found.broken, *([] if report.is_sound else ["the audit chain"])]
+    print(f"Dumped in {restored.dump_s:.1f} s, restored {restored.rows} rows in {restored.restore_s:.1f} s, "
+          f"opened {found.opened} sealed values, checked {report.entries} audit entries.")  # fmt: skip
+    print("Everything came back." if not faults else "Not as it was: " + ", ".join(faults))
+    return 0 if not faults else 1
+
+
+def _place(settings: Settings, reached: Settings) -> backup.Place:
+    """An embedded database lets its superuser in by the account that runs this; another's URL must name such a role."""
+    assert reached.database_url is not None, "inside reachable()"
+    programs = find_binaries(settings.postgres_bin, unprivileged_account()).folder
+    if settings.database_url is None:
+        return backup.Place(programs, _as(SUPERUSER, reached.database_url), LOGIN_ROLE)
+    owner = urlsplit(reached.database_url).username or LOGIN_ROLE
+    return backup.Place(programs, reached.database_url, owner)
+
+
+def _as(role: str, url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))

@@ -1,0 +1,59 @@
+"""`keys`: rotate the keys of the record store while it serves; each step can be repeated."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from records.actors import Actor, ActorKind, Purpose
+from records.store.database import DEFAULT_TENANT
+from records.store.key_file import drop_old_keys, rotate_key_file
+from records.store.rotation import Rotation, Step
+from server.commands.reach import opened, reachable
+from server.config import Settings
+
+ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "keys", Purpose.SYSADMIN, "keys")
+LEVELS = {"tenant": "tenant_key", "index": "index_key", "signing": "signing_key"}
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Rotate one level (`rotate file|tenant|index|signing`), or destroy what a rotation left behind (`retire`)."""
+    with reachable(settings) as reached:
+        step = _rotate if arguments.what == "rotate" else _retire
+        print(asyncio.run(step(reached, arguments.level)))
+    return 0
+
+
+async def _rotate(settings: Settings, level: str) -> str:
+    if level == "file":
+        await asyncio.to_thread(rotate_key_file, settings.key_file)
+    async with opened(settings) as database:
+        rotation = Rotation(database, ACTOR)
+        if level == "file":
+            done = (await rotation.rewrap()).done
+            return f"{done} keys are wrapped anew. Back the key file up, then `keys retire file`."
+        version = await rotation.add(LEVELS[level])
+        sweeps = {"tenant": rotation.sweep_tenant, "index": rotation.sweep_index}
+        done = await _until_nothing_is_left(sweeps[level]) if level in sweeps else 0
+        return f"The {level} key is at version {version}; {done} rows moved. In ten minutes: `keys retire {level}`."
+
+
+async def _until_nothing_is_left(sweep: Callable[[], Awaitable[Step]]) -> int:
+    done = 0
+    while (step := await sweep()).done:
+        done += step.done
+    return done
+
+
+async def _retire(settings: Settings, level: str) -> str:
+    async with opened(settings) as database:
+        rotation = Rotation(database, ACTOR)
+        if level == "file":
+            await rotation.rewrap()
+            kept = await asyncio.to_thread(drop_old_keys, settings.key_file)
+            return f"The key file holds {kept.current} alone."
+        for sweep in {"tenant": [rotation.sweep_tenant], "index": [rotation.sweep_index]}.get(level, []):
+            await _until_nothing_is_left(sweep)
+        gone = await rotation.retire(LEVELS[level])
+        return f"{gone} older {level} keys were destroyed." if gone else "Too early, or nothing to retire."
