@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from records.store.database import Database
 from records.store.key_file import load_keyring
 from records.triage.engine import assess, partial_flags
 from records.triage.intake import Intake
+from records.triage.note import Note
+from records.triage.ports import SecondReader
+from server.adapters.language_model import Endpoint, LanguageModelClient
 from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
@@ -60,19 +63,26 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
     await app[DATABASE].close()
 
 
-def embedded_triage() -> EmbeddedTriage:
+def embedded_triage(second: SecondReader | None = None) -> EmbeddedTriage:
     """Return the engine that is part of this program, with a thread of its own."""
 
-    def note(intake: Intake, now: datetime) -> dict[str, Any]:
-        return assess(intake, now=now).to_json()
+    def note(intake: Intake, now: datetime) -> Note:
+        return assess(intake, now=now)
 
-    return EmbeddedTriage(partial_flags, note)
+    return EmbeddedTriage(partial_flags, note, second)
 
 
 async def _triage(app: web.Application) -> AsyncIterator[None]:
-    app[TRIAGE] = triage = embedded_triage()
-    yield
-    triage.close()
+    settings = app[SETTINGS]
+    async with AsyncExitStack() as stack:
+        second = None
+        if settings.llm_url is not None:
+            session = await stack.enter_async_context(ClientSession())
+            endpoint = Endpoint(settings.llm_url, settings.llm_model, settings.llm_key)
+            second = LanguageModelClient(endpoint, session, app[CLOCK].monotonic)
+        app[TRIAGE] = triage = embedded_triage(second)
+        yield
+        triage.close()
 
 
 async def _rooms(app: web.Application) -> AsyncIterator[None]:

@@ -17,7 +17,8 @@ from records.triage.errors import IntakeInvalid
 from records.triage.flags import Flag
 from records.triage.intake import Intake
 from records.triage.levels import Level
-from records.triage.note import not_triaged
+from records.triage.note import Note, not_triaged
+from records.triage.ports import SecondReader
 from server.errors import WrongStep
 from server.visits import (
     BEFORE_CONSULT,
@@ -36,10 +37,8 @@ from signaling.states import Trigger, VisitState
 log = logging.getLogger("teleconsult.intake")
 
 EMERGENCY = Level.EMERGENCY.value
-# The engine takes milliseconds, a language model up to its own 8 s (triage.md §6). Later the queue's order of arrival
-# is
-# better than a patient who waits for a note.
-ASSESS_TIMEOUT_S = 10.0
+# The engine takes milliseconds. Later the queue's order of arrival is better than a patient who waits for a note.
+ASSESS_TIMEOUT_S = 5.0
 THREADS = 1  # the engine is pure Python: a second thread would only take turns with it
 
 FAILED_ENGINE = "none: the engine failed"
@@ -66,14 +65,15 @@ class Triage(Protocol):
 
 
 class EmbeddedTriage:
-    """`Triage` by functions that block, in a thread of its own."""
+    """`Triage` by functions that block, in a thread of its own, and a second reader where one is set."""
 
     def __init__(
         self,
         flags: Callable[[Intake], tuple[Flag, ...]],
-        assess: Callable[[Intake, datetime], Mapping[str, Any]],
+        assess: Callable[[Intake, datetime], Note],
+        second: SecondReader | None = None,
     ) -> None:
-        self._flags, self._assess = flags, assess
+        self._flags, self._assess, self._second = flags, assess, second
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="triage")
 
     def flags(self, intake: Intake) -> tuple[Flag, ...]:
@@ -89,10 +89,13 @@ class EmbeddedTriage:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(ASSESS_TIMEOUT_S):
-                return await loop.run_in_executor(self._threads, self._assess, intake, now)
+                note = await loop.run_in_executor(self._threads, self._assess, intake, now)
         except Exception as error:  # noqa: BLE001  # the patient then waits in order of arrival, never as "routine"
             log.error("triage.failed", extra={"error": type(error).__name__})
             return None
+        if self._second is not None:
+            note = await self._second.review(intake, note)  # bounded, never lower, never raises (its contract)
+        return note.to_json()
 
     def close(self) -> None:
         """End the thread."""

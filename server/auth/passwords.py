@@ -12,8 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from server.errors import TooManyRequests
 
 # RFC 9106 §4, second recommended option, with one lane: 64 MiB and three passes are 0.1-0.2 s on one core. More lanes
-# would
-# let one login take every core from the relays.
+# would let one login take every core from the relays.
 TIME_COST, MEMORY_KIB, LANES = 3, 65_536, 1
 # Two at once hold 128 MiB; sixteen waiting are two seconds, after which a person has given up anyway.
 AT_ONCE, WAITING = 2, 16
