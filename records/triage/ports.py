@@ -1,0 +1,19 @@
+"""What triage asks of the outside: a second reader. The engine needs none; a shell may plug one in."""
+
+from typing import Protocol
+
+from records.triage.intake import Intake
+from records.triage.note import Note
+
+
+class SecondReader(Protocol):
+    """A language model, or anything else, that reads an intake after the engine."""
+
+    async def review(self, intake: Intake, note: Note) -> Note:
+        """
+        Return the note with the reader's verified additions.
+
+        The level of the result is never below that of `note`. Any failure gives `note` back with a limit
+        `language-model-…` that says why; this method does not raise for the model's faults.
+        """
+        ...
