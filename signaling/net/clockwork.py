@@ -26,7 +26,6 @@ class Clockwork:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._plane = registry.around.plane
-        self._next_report: dict[Link, float] = {}
         self._observers: dict[str, RoomObserver] = {}
         self._allocators: dict[str, RoomAllocator] = {}
         self._slow_at = self._feedback_at = 0.0
@@ -102,7 +101,6 @@ class Clockwork:
             link.handle_timer(now)
             if link.is_closed:
                 self._registry.drop_link(room, link.name.link)
-                self._next_report.pop(link, None)
         self._report(room, now)
         self._allocators.setdefault(room.name, RoomAllocator()).allocate(room, now, self._registry)
         self._observers.setdefault(room.name, RoomObserver()).observe(room, now, self._registry.tell)
@@ -118,12 +116,12 @@ class Clockwork:
     def _report(self, room: Room, now: float) -> None:
         reporter = self._registry.reporter
         for up in room.ups.values():
-            if now >= self._next_report.get(up.link, 0.0):
-                self._next_report[up.link] = now + REPORT_S
+            if now >= up.link.report_at:
+                up.link.report_at = now + REPORT_S
                 reporter.report_up(up, now)
         for down in room.downs.values():
-            if now >= self._next_report.get(down.link, 0.0):
-                self._next_report[down.link] = now + REPORT_S
+            if now >= down.link.report_at:
+                down.link.report_at = now + REPORT_S
                 reporter.report_down(room, down, now)
 
     def _watch_silence(self, publication: Publication, now: float) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from signaling.net.snapshots import snapshot
 MAX_UNSENT_BYTES = 4 << 20
 MAX_TEXT = 64 * 1024
 MAX_CONNECTIONS = 8
+
+log = logging.getLogger(__name__)
 
 
 class ControlServer:
@@ -86,6 +89,9 @@ class ControlServer:
             return wire.encode({"re": number, "ok": self._carry_out(message)})
         except MediaError as error:
             return wire.encode({"re": number, "error": {"code": error.code, "detail": str(error)[:500]}})
+        except Exception:  # noqa: BLE001  # outermost frame of a request: our bug is told, the other rooms go on
+            log.exception("relay.request_failed")
+            return wire.encode({"re": number, "error": {"code": "internal", "detail": "a fault of the relay"}})
 
     def _carry_out(self, message: dict[str, Any]) -> Any:
         request = REQUESTS.get(message.get("type", ""))  # type: ignore[arg-type]  # any JSON value may stand there

@@ -71,6 +71,8 @@ class Link:
         self.ssrc = secrets.randbits(32) or 1
         """Our own SSRC in RTCP to this peer."""
         self.peer.ssrc = self.ssrc
+        self.report_at = 0.0
+        """When the next RTCP report is due."""
         self._around = around
         self._session, self._version = secrets.randbits(40), 0
         self._pipe = DtlsPipe(self._send)

@@ -76,10 +76,14 @@ class NativePeer:
     @address.setter
     def address(self, address: Address) -> None:
         self._address = address
+        if self.c == CLOSED_PEER:
+            return
         self.c.address, self.c.has_address = pack_address(address)[0], 1
 
     def secure(self, keys: Keys) -> None:
         """Take the keys; the sessions live as long as this record."""
+        if self.c == CLOSED_PEER:
+            return
         self._keys = keys
         for name, direction in (("rx", keys.rx), ("tx", keys.tx)):
             setattr(self.c, name, ffi.cast("void *", int(srtp_ffi.cast("uintptr_t", direction.handle))))
@@ -214,7 +218,11 @@ class NativeTable:
             for output in list(record.outputs):
                 self.remove(output)
             record.peer.streams.pop(record.terms.ssrc, None)
+            for other in record.peer.streams.values():
+                if other.c.repaired == record.c:
+                    other.c.repaired = ffi.NULL
             self._library.relay_remove_stream(record.c)
+            record.c = CLOSED_STREAM
             return
         if record not in record.stream.outputs:
             return
@@ -226,6 +234,7 @@ class NativeTable:
         if record.peer.outputs.get(record.terms.ssrc) is record:
             del record.peer.outputs[record.terms.ssrc]
         self._library.relay_remove_output(record.c)
+        record.c = CLOSED_OUTPUT
 
 
 class NativePlane:
@@ -263,7 +272,8 @@ class NativePlane:
 
     def inject(self, stream: NativeStream, packet: bytes, now: float) -> None:
         """Forward a decrypted packet that came back as a leftover, now that its stream is known."""
-        self._library.relay_inject(self._relay, stream.c, packet, len(packet), now)
+        if stream.c != CLOSED_STREAM:
+            self._library.relay_inject(self._relay, stream.c, packet, len(packet), now)
 
     def send(self, address: Address, data: bytes) -> None:
         """Send STUN or DTLS."""
@@ -308,8 +318,11 @@ class NativePlane:
         return int(self._totals.datagrams)
 
 
-# What a closed peer's late readers see: zeros, instead of memory that was given back.
+# What late users of a record that has ended read and write, instead of memory that was given back.
 CLOSED_PEER = ffi.new("relay_peer *")
+_NO_HISTORY = ffi.new("relay_kept[1]")
+CLOSED_STREAM = ffi.new("relay_stream *", {"peer": CLOSED_PEER, "history": _NO_HISTORY, "history_size": 1, "base": -1})
+CLOSED_OUTPUT = ffi.new("relay_output *", {"peer": CLOSED_PEER, "stream": CLOSED_STREAM})
 _LIBRARY: list[Any] = []
 
 

@@ -6,8 +6,11 @@ port is left out of the selector and drained by a timer, so one wake-up serves m
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.002  # adds 1 ms on average to a forwarding delay of which 10 ms are allowed (issue 3)
 IDLE_POLLS = 25  # 50 ms without a packet: back to waiting for the socket
@@ -34,7 +37,10 @@ class Pump:
         self._tick()
 
     def _tick(self) -> None:
-        self._idle = 0 if self._poll() else self._idle + 1
+        try:
+            self._idle = 0 if self._poll() else self._idle + 1
+        except Exception:  # noqa: BLE001  # outermost frame: a bug in one room must not stop the others' media
+            log.exception("relay.poll_failed")
         if self._idle >= IDLE_POLLS:
             self._timer = None
             self._loop.add_reader(self._sock.fileno(), self._wake)

@@ -98,6 +98,7 @@ class Registry:
 
     def drop_room(self, room: Room) -> None:
         for link in room.links():
+            room.close_link(link.name.link)
             self.forget(link)
             self.tell(LinkState(room.name, link.name.link, link.name.seat, "closed"))
         del self.rooms[room.name]

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import ipaddress
 import json
+import logging
 import signal
 import socket
 import sys
@@ -20,6 +21,8 @@ from signaling.net.plane import Plane
 from signaling.net.pump import Pump
 from signaling.net.registry import Registry
 from signaling.net.tcp_bridge import TcpBridge
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,7 +117,10 @@ async def _start(bridge: TcpBridge, host: str, port: int) -> bool:
 
 async def _tick(clockwork: Clockwork) -> None:
     while True:
-        clockwork.handle_timer(time.monotonic())
+        try:
+            clockwork.handle_timer(time.monotonic())
+        except Exception:  # noqa: BLE001  # outermost frame: a bug in one room must not end the others' calls
+            log.exception("relay.timer_failed")
         await asyncio.sleep(REPAIR_INTERVAL_S)
 
 

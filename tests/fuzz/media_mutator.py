@@ -5,6 +5,7 @@ Seeded mutations against every parser of the media plane: only the parser's own 
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import time
@@ -12,12 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signaling.media import feedback, frames, guard, negotiation, rtcp, rtp, sdp, stun
+from signaling.media.codecs import Codec
+from signaling.media.downlink import DownLink
 from signaling.media.errors import BadRequest, BadSdp
 from signaling.net import wire
 from signaling.net.native_plane import native_library
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "sdp"
 TERMS = negotiation.Terms("ufrag123", "p" * 32, "AA:BB", (("192.0.2.1", 8081),), 1)
+CAMERA = negotiation.Outgoing("s_a", "camera", "video", Codec("VP8", "video", 90000), 5, 6)
 ARRIVALS = [(10, 1.0), (11, 1.001), (14, 1.2), (30, 1.21)]
 REPORT = rtcp.SenderReport(5, 1 << 40, 90000, 10, 1000)
 BLOCK = rtcp.ReportBlock(7, 25, -3, 70000, 12, 99, 65536)
@@ -49,7 +53,21 @@ def parse_sdp(data: bytes) -> None:
     negotiation.peer_ufrag(offer)
     negotiation.peer_setup(offer)
     sdp.fingerprints(offer)
-    negotiation.answer_publisher(offer, TERMS)
+    for answer in (negotiation.answer_publisher, answer_subscriber, answer_offer):
+        with contextlib.suppress(BadSdp):
+            answer(offer, TERMS)
+
+
+def answer_subscriber(offer: sdp.Description, terms: negotiation.Terms) -> None:
+    negotiation.answer_subscriber(offer, terms, [CAMERA])
+
+
+def answer_offer(answer: sdp.Description, terms: negotiation.Terms) -> None:
+    """The text as a client's answer to our own offer of one camera."""
+    link = DownLink()
+    link.set_tracks([CAMERA])
+    link.offer(terms)
+    link.take_answer(link.parse_answer(sdp.write(list(answer.attributes), list(answer.media), "-"), 1))
 
 
 def parse_payload(data: bytes) -> None:

@@ -356,6 +356,25 @@ class TestClosing:
         assert subscriber.datagrams() == []
         assert subscriber.record.outputs == {}
 
+    def test_records_that_ended_can_still_be_asked_and_told_without_harm(self, bench: Bench) -> None:
+        publisher, subscriber = call(bench)
+        [stream] = publisher.record.streams.values()
+        [out] = subscriber.record.outputs.values()
+        bench.plane.table.close_peer(publisher.record)
+        bench.plane.table.close_peer(subscriber.record)
+        for _ in range(3):
+            stream.awaits_keyframe = stream.is_muted = out.is_on = True
+            publisher.record.address = ("192.0.2.1", 9)
+            assert not stream.has(5)
+            bench.plane.retransmit(out, (1, 2), NOW)
+            bench.plane.inject(stream, packet(1), NOW)
+            bench.plane.send_rtcp(publisher.record, rtcp.picture_loss(1, 2))
+            bench.plane.send_feedback(publisher.record, 7)
+            bench.plane.table.remove(out)
+            bench.plane.table.remove(stream)
+        assert bench.poll() == []
+        assert publisher.datagrams() == subscriber.datagrams() == []
+
     def test_thousands_of_joins_reuse_their_memory(self, bench: Bench) -> None:
         def join() -> None:
             publisher = bench.plane.table.open_peer()

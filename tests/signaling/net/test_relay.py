@@ -112,6 +112,19 @@ class TestCall:
                         break
 
 
+class TestManyRooms:
+    async def test_rooms_closed_in_mid_request_leave_nothing_behind(self, relay: Running) -> None:
+        """A key frame was asked for and none came; the room goes; the timer still runs over what was open."""
+        for number in range(60):
+            async with call(relay.client, f"room{number}") as (publisher, subscriber):
+                publisher.send_video(5, payload=b"\x10\x01" + bytes(100))
+                await subscriber.until_packets(5)
+                await relay.client.close_room(f"room{number}")
+        async with call(relay.client, "last") as pair:
+            await flows(*pair)
+        assert len((await relay.client.snapshot()).rooms) == 1
+
+
 class TestHostileTraffic:
     """security.md §9: 2,000 packets a second of everything bad leave running calls and new ones alone."""
 
