@@ -81,6 +81,7 @@ async def _triage(app: web.Application) -> AsyncIterator[None]:
             endpoint = Endpoint(settings.llm_url, settings.llm_model, settings.llm_key)
             second = LanguageModelClient(endpoint, session, app[CLOCK].monotonic)
         app[TRIAGE] = triage = embedded_triage(second)
+        triage.warm_up()
         yield
         triage.close()
 

@@ -57,8 +57,8 @@ _UNALERTED_TEXTS = {
 class Triage(Protocol):
     """The triage engine as the server uses it."""
 
-    def flags(self, intake: Intake) -> tuple[Flag, ...]:
-        """Return what the answers so far raise; quick, for each answer."""
+    async def flags(self, intake: Intake) -> tuple[Flag, ...]:
+        """Return what the answers so far raise; quick, for each answer. Never raises for an engine fault."""
 
     async def assess(self, intake: Intake, now: datetime) -> Mapping[str, Any] | None:
         """Return the note, or None when the engine failed or was too slow. Never raises for an engine fault."""
@@ -76,13 +76,19 @@ class EmbeddedTriage:
         self._flags, self._assess, self._second = flags, assess, second
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="triage")
 
-    def flags(self, intake: Intake) -> tuple[Flag, ...]:
+    async def flags(self, intake: Intake) -> tuple[Flag, ...]:
         """Return what the answers so far raise; an engine fault raises nothing and is logged."""
+        loop = asyncio.get_running_loop()
         try:
-            return self._flags(intake)
+            async with asyncio.timeout(ASSESS_TIMEOUT_S):
+                return await loop.run_in_executor(self._threads, self._flags, intake)
         except Exception as error:  # noqa: BLE001  # a rule's fault must not keep a patient from their form
             log.error("triage.flags-failed", extra={"error": type(error).__name__})
             return ()
+
+    def warm_up(self) -> None:
+        """Let the thread read rules and lexicon now, so that the first patient does not wait a second for it."""
+        self._threads.submit(self._flags, Intake(id="warm-up", complaint=""))
 
     async def assess(self, intake: Intake, now: datetime) -> Mapping[str, Any] | None:
         """Return the note, or None when the engine failed or was too slow."""
@@ -142,7 +148,7 @@ async def save(services: Services, call: Call, fields: Mapping[str, Any], final:
         version = await unit.intakes.put(call.visit_id, dict(fields), final)
         if not final:
             await unit.resources.project(call.visit_id)
-    rules = _rules(services, intake)
+    rules = await _rules(services, intake)
     if final:
         state = await finish(services, call)
     else:
@@ -152,13 +158,13 @@ async def save(services: Services, call: Call, fields: Mapping[str, Any], final:
     return Saved(state, version, await notice(services, call, rules))
 
 
-def _rules(services: Services, intake: Intake) -> tuple[str, ...]:
-    return tuple(flag.rule for flag in services.triage.flags(intake) if flag.level is Level.EMERGENCY)
+async def _rules(services: Services, intake: Intake) -> tuple[str, ...]:
+    return tuple(flag.rule for flag in await services.triage.flags(intake) if flag.level is Level.EMERGENCY)
 
 
-def raised_rules(services: Services, visit_id: object, at: Progress) -> tuple[str, ...]:
+async def raised_rules(services: Services, visit_id: object, at: Progress) -> tuple[str, ...]:
     """Return the emergency rules that a stored intake sets off."""
-    return _rules(services, parsed(visit_id, at.visit.lang, at.intake or {}, final=False))
+    return await _rules(services, parsed(visit_id, at.visit.lang, at.intake or {}, final=False))
 
 
 async def consent(services: Services, call: Call, answers: Mapping[str, bool], version: str) -> Progress:

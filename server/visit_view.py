@@ -75,7 +75,7 @@ async def _emergency(services: Services, call: Call, at: Progress) -> dict[str, 
     """Return the notice again after a reload, as long as the patient is not with a doctor."""
     if at.state not in BEFORE_CONSULT or at.intake is None:
         return None
-    rules = intakes.raised_rules(services, call.visit_id, at)
+    rules = await intakes.raised_rules(services, call.visit_id, at)
     is_known = at.visit.level == intakes.EMERGENCY
     if not is_known and not rules:
         return None

@@ -21,7 +21,10 @@ class FakeTriage:
     def __init__(self) -> None:
         self.is_failing = False
 
-    def flags(self, intake: Intake) -> tuple[Flag, ...]:
+    async def flags(self, intake: Intake) -> tuple[Flag, ...]:
+        return self._flags(intake)
+
+    def _flags(self, intake: Intake) -> tuple[Flag, ...]:
         at = intake.complaint.find(WORDS)
         if at < 0:
             return ()
@@ -31,7 +34,7 @@ class FakeTriage:
     async def assess(self, intake: Intake, now: datetime) -> Mapping[str, Any] | None:
         if self.is_failing:
             return None
-        flags = self.flags(intake)
+        flags = self._flags(intake)
         level = Level.EMERGENCY if flags else Level.ROUTINE
         return Note(intake.id, intake.lang or "en", level, "test", flags, assessed_at=now.isoformat()).to_json()
 

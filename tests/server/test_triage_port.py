@@ -28,7 +28,7 @@ class TestFaults:
     async def test_a_failing_engine_gives_no_note(self, caplog: pytest.LogCaptureFixture) -> None:
         port = EmbeddedTriage(broken, broken)  # type: ignore[arg-type]  # it raises before it could return
         assert await port.assess(WORDS, NOW) is None
-        assert port.flags(WORDS) == ()
+        assert await port.flags(WORDS) == ()
         assert [vars(record)["error"] for record in caplog.records] == ["ZeroDivisionError", "ZeroDivisionError"]
         assert "chest" not in caplog.text
         port.close()
@@ -68,7 +68,7 @@ class TestRealEngine:
 
     async def test_chest_pain_with_sweat_is_an_emergency_while_typing_and_in_the_note(self) -> None:
         port = embedded_triage()
-        assert Level.EMERGENCY in {flag.level for flag in port.flags(WORDS)}
+        assert Level.EMERGENCY in {flag.level for flag in await port.flags(WORDS)}
         found = await port.assess(WORDS, NOW)
         assert found is not None
         assert found["level"] == "emergency"
