@@ -103,12 +103,12 @@ def sex(text: str) -> str | None:
 _LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|[:=：,~]))*\s*"
 _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "heart_rate": (
-        re.compile(rf"(?:\bhr\b|\bheart ?rate|\bpulse(?: rate)?|\bpr\b|心率|脉搏|脉率|心跳){_LINK}(\d{{2,3}})\b(?!\s*(?:/|%|天|小时|hour|day|min))"),
+        re.compile(rf"(?:\bhr\b|\bheart ?rate|\bpulse(?: rate)?|\bpr\b|心率|脉搏|脉率|心跳){_LINK}(\d{{2,3}})(?!\d)(?!\s*(?:/|%|天|小时|hour|day|min))"),
         re.compile(r"\b(\d{2,3})\s*(?:bpm|beats (?:per|a) min)"),
         re.compile(r"\bp\s?(\d{2,3})(?:次|\b)"),
     ),
     "respiratory_rate": (
-        re.compile(rf"(?:\brr\b|\bresp(?:iratory|iration|irations|s)?\b(?: rate)?|\bbreathing rate|呼吸频率|呼吸){_LINK}(\d{{1,3}})\b(?!\s*(?:天|小时|%|hour|day))"),
+        re.compile(rf"(?:\brr\b|\bresp(?:iratory|iration|irations|s)?\b(?: rate)?|\bbreathing rate|呼吸频率|呼吸){_LINK}(\d{{1,3}})(?!\d)(?!\s*(?:天|小时|%|hour|day))"),
         re.compile(r"\b(\d{2,3})\s*breaths (?:per|a) min"),
         re.compile(r"\br\s?(\d{2})次"),
     ),
@@ -118,13 +118,13 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
     ),
     "systolic_bp": (
         re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})\s*(?:/|over)\s*\d{{2,3}}"),
-        re.compile(rf"(?:\bsbp\b|\bsystolic(?: bp| blood pressure| pressure)?|收缩压|高压){_LINK}(\d{{2,3}})\b"),
+        re.compile(rf"(?:\bsbp\b|\bsystolic(?: bp| blood pressure| pressure)?|收缩压|高压){_LINK}(\d{{2,3}})(?!\d)"),
         re.compile(r"\b(\d{2,3})/\d{2,3}\s*mm ?hg"),
-        re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})\b(?!\s*/)"),
+        re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})(?!\d)(?!\s*/)"),
     ),
     "diastolic_bp": (
         re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}\d{{2,3}}\s*(?:/|over)\s*(\d{{2,3}})"),
-        re.compile(rf"(?:\bdbp\b|\bdiastolic(?: bp| blood pressure| pressure)?|舒张压|低压){_LINK}(\d{{2,3}})\b"),
+        re.compile(rf"(?:\bdbp\b|\bdiastolic(?: bp| blood pressure| pressure)?|舒张压|低压){_LINK}(\d{{2,3}})(?!\d)"),
         re.compile(r"\b\d{2,3}/(\d{2,3})\s*mm ?hg"),
     ),
     "temperature_c": (
