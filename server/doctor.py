@@ -12,6 +12,7 @@ from records.errors import AlreadyClaimed, AlreadySigned, NotClaimed, NotFound, 
 from records.store.triage_notes import Decision
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
+from server.auth import links
 from server.auth.principals import Staff
 from server.errors import NoteNeeded, ReasonRequired, TriageNeeded
 from server.visits import Services, announce, move
@@ -97,6 +98,7 @@ async def void(services: Services, action: Action, reason: str) -> Visit:
         if visit.state == VisitState.ENTERED_IN_ERROR.value:
             return visit
         after = await move(unit, visit, Trigger.VOID, now, cause=reason)
+        await links.revoke_all(unit, visit.id)  # a wrong person may hold them
         await unit.resources.project(action.visit_id)
     await announce(services, action.visit_id)
     return after

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from records.access import Action, Object
 from records.store.admission_tables import idempotency, throttle
 from records.store.repository import Repository
-from records.store.tables import visit
+from records.store.tables import session, visit
 
 SAVED_FOR = timedelta(days=7)  # security.md §4
 _FIELD = "admission"  # separates these keyed hashes from every blind index
@@ -90,6 +90,17 @@ class Languages(Repository):
         await self._run(update(visit).where(visit.c.id == visit_id).values(changes))
         await self._unit.audit.record("U", "visit", entity_id=str(visit_id), patient_id=patient_id, visit_id=visit_id,
                                       detail="language")  # fmt: skip
+
+
+class SessionWatch(Repository):
+    """Tells which sessions are over, without using them: watching a queue is not working."""
+
+    async def live(self, session_ids: Iterable[str]) -> frozenset[str]:
+        """Return those that are neither revoked, too old nor idle for too long."""
+        now = self._unit.now
+        chosen = session.c.id.in_(list(session_ids)) & session.c.revoked_at.is_(None) & (session.c.expires_at > now)
+        is_awake = session.c.seen_at + func.make_interval(0, 0, 0, 0, 0, 0, session.c.idle_s) >= now
+        return frozenset((await self._run(select(session.c.id).where(chosen, is_awake))).scalars())
 
 
 class QueueMark(Repository):

@@ -9,9 +9,8 @@ from contextlib import suppress
 from aiohttp import web
 
 from records.errors import RecordsError
-from server.auth.access import Gate
 from server.auth.principals import Staff
-from server.auth.sessions import principal_of
+from server.board import Listener
 from server.http.middleware import REQUEST_ID, staff
 from server.http.state import BOARD, NAMES
 from server.queue_rows import document
@@ -39,20 +38,20 @@ async def stream(request: web.Request) -> web.StreamResponse:
     The same as server-sent events: at once, then on change. Only the newest state is ever sent: nothing queues up.
     """
     who = staff(request)
-    with request.app[BOARD].listen(who.session_id) as news:
+    with request.app[BOARD].listen(who.session_id) as listener:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
         with suppress(TimeoutError, ConnectionError):  # the reader is slow or gone; EventSource comes back by itself
-            await _follow(request, response, who, news)
+            await _follow(request, response, who, listener)
     return response
 
 
-async def _follow(request: web.Request, response: web.StreamResponse, who: Staff, news: asyncio.Event) -> None:
+async def _follow(request: web.Request, response: web.StreamResponse, who: Staff, listener: Listener) -> None:
     sent = ""
-    news.set()
-    while await _is_live(request):
-        if news.is_set():
-            news.clear()
+    listener.news.set()
+    while not listener.is_over:
+        if listener.news.is_set():
+            listener.news.clear()
             rows = await _document(request, who)
             if rows is not None and rows != sent:
                 await _send(response, f"event: queue\ndata: {rows}\n\n")
@@ -60,17 +59,9 @@ async def _follow(request: web.Request, response: web.StreamResponse, who: Staff
         await asyncio.sleep(AT_MOST_EVERY_S)
         try:
             async with asyncio.timeout(BEAT_S):
-                await news.wait()
+                await listener.news.wait()
         except TimeoutError:
             await _send(response, ": beat\n\n")
-
-
-async def _is_live(request: web.Request) -> bool:
-    """Ask again whether the login still stands: a revoked one ends its streams."""
-    try:
-        return await principal_of(request.app, request.cookies, Gate.STAFF, request[REQUEST_ID]) is not None
-    except RecordsError:
-        return True  # the database is away: what is shown stays; nothing new can be read anyway
 
 
 async def _document(request: web.Request, who: Staff) -> str | None:

@@ -247,6 +247,12 @@ class TestVoid:
         assert (await doctor.get("/api/queue")).body["rows"] == []
         assert (await doctor.get(path)).body["history"][-1]["cause"] == "wrong-patient"
 
+    async def test_a_voided_visits_links_and_sessions_end(self, clinic: Clinic) -> None:
+        doctor = await clinic.staff()
+        patient = await clinic.waiting(doctor)
+        await doctor.post(f"/api/visits/{patient.visit_id}/void", {"reason": "wrong-patient"})
+        assert (await patient.get("/api/visit")).status == 401
+
     async def test_free_text_is_no_reason(self, clinic: Clinic) -> None:
         doctor = await clinic.staff()
         patient = await clinic.waiting(doctor)

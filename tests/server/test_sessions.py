@@ -80,8 +80,16 @@ class TestRevocation:
         async with doctor.client.get("/api/queue/stream") as stream:
             assert (await stream.content.readline()).startswith(b"event: queue")
             await doctor.delete("/api/session", Cookie=f"session={token}")
-            await asyncio.wait_for(stream.content.read(), 15)
+            await asyncio.wait_for(stream.content.read(), 5)
             assert stream.content.at_eof()
+
+    async def test_watching_the_queue_is_not_working(self, clinic: Clinic) -> None:
+        doctor = await clinic.staff()
+        async with doctor.client.get("/api/queue/stream") as stream:
+            assert (await stream.content.readline()).startswith(b"event: queue")
+            clinic.clock.advance(minutes=15, seconds=1)
+            await asyncio.wait_for(stream.content.read(), 5)
+        assert (await doctor.get("/api/session")).status == 401
 
 
 class TestLogin:
