@@ -122,6 +122,11 @@ POLICY: Mapping[ActorKind, Mapping[Object, Mapping[Action, Condition]]] = {
 BREAK_GLASS_ACTIONS = frozenset({Action.READ})
 
 
+def needs_relation(subject: Actor, action: Action, object_: Object) -> bool:
+    """Say whether the decision depends on the context at all; if not, the store need not ask for it."""
+    return POLICY.get(subject.kind, {}).get(object_, {}).get(action) not in (None, Condition.NONE)
+
+
 def decide(subject: Actor, action: Action, object_: Object, context: Context) -> Decision:
     """Say whether the subject may do this. Deny by default; never raises."""
     condition = POLICY.get(subject.kind, {}).get(object_, {}).get(action)

@@ -37,4 +37,4 @@ class Actor:
     purpose: Purpose
     request_id: str  # joins audit entries and log lines of one request
     visit_id: UUID | None = None  # the one visit that a patient or device may touch
-    reason: str | None = None  # required for BTG; free text, sealed in the audit entry's detail row
+    reason: str | None = None  # required for BTG; free text, kept sealed for the review (unit.break_glass)

@@ -32,6 +32,9 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "account_index": _columns(keyed="token", open="tenant_id key_version account_id"),
     "audit_entry": _columns(keyed="hash", open="tenant_id number recorded_us leaf"),
     "audit_head": _columns(keyed="hash", open="tenant_id number"),
+    "break_glass": _columns(
+        sealed="reason", open="tenant_id id patient_id actor_id request_id at reviewed_at reviewed_by"
+    ),
     "chat_entry": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
     "client": _columns(open="tenant_id id jwks jwks_url scopes created_at disabled_at"),
     "client_assertion": _columns(open="tenant_id client_id jti expires_at"),

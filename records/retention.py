@@ -50,6 +50,7 @@ TABLE_CLASSES: Mapping[str, RetentionClass] = {
     "ticket": RetentionClass.NETWORK_LOG,
     "link": RetentionClass.NETWORK_LOG,
     "audit_entry": RetentionClass.RECORD,
+    "break_glass": RetentionClass.RECORD,
 }
 
 

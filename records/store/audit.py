@@ -54,11 +54,6 @@ class Audit(Repository):
         """Add an entry. It is appended to the chain when the unit ends, in the same transaction."""
         self._events.append(AuditEvent(AuditAction(action), entity_type, **fields))
 
-    def broke_glass(self, object_type: str, about: UUID | None) -> None:
-        """Flag the unit for review: `detail` break-glass. The reason is kept by the caller, sealed."""
-        entity = str(about) if about else None
-        self._events.append(AuditEvent(AuditAction.EXECUTE, object_type, entity, detail="break-glass"))
-
     def committing(self) -> list[str]:
         """Return the leaves to append before the commit."""
         return self._leaves(self._events)

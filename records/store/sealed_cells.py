@@ -65,6 +65,7 @@ def _resource_row(row: Any) -> str:
 SEALED_TABLES: Sequence[SealedTable] = (
     SealedTable(t.patient, lambda row: str(row.id), t.patient.c.id),
     SealedTable(t.visit, lambda row: str(row.id), t.visit.c.patient_id),
+    SealedTable(t.break_glass, lambda row: str(row.id), t.break_glass.c.patient_id),
     SealedTable(t.legal_hold, lambda row: str(row.id), t.legal_hold.c.patient_id),
     SealedTable(t.account, lambda row: str(row.id), None),
     _by_visit(t.visit_place, lambda row: str(row.visit_id)),

@@ -148,6 +148,14 @@ erasure = Table(
     _key("id"), _of_patient(), Index(None, "tenant_id", "patient_id"),
 )  # fmt: skip
 
+# One row for each unit in which staff read what is not in their care; kept until reviewed and after.
+break_glass = Table(
+    "break_glass", metadata,
+    _tenant(), _uuid("id"), _uuid("patient_id"), _text("actor_id"), _text("request_id"), _at("at"),
+    _sealed("reason", nullable=False), _at("reviewed_at", nullable=True), _text("reviewed_by", nullable=True),
+    _key("id"), _of_patient(), Index(None, "tenant_id", "at"),
+)  # fmt: skip
+
 # --- visits -----------------------------------------------------------------------------------------------------------
 
 visit = Table(

@@ -15,11 +15,12 @@ import asyncpg
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.access import Action, Context, Object, decide
+from records.access import Action, Context, Object, decide, needs_relation
 from records.actors import Actor
 from records.errors import AccessDenied, NotFound
 from records.store.accounts import Accounts
 from records.store.audit import Audit
+from records.store.break_glass import BreakGlass
 from records.store.chat import Chat
 from records.store.clients import Clients
 from records.store.consents import Consents
@@ -87,6 +88,7 @@ class Unit:
         self.clients = Clients(self)
         self.settings = Settings(self)
         self.erasures = Erasures(self)
+        self.break_glass = BreakGlass(self)
 
     @cached_property
     def resources(self) -> "Resources":
@@ -118,33 +120,36 @@ class Unit:
     async def authorise(self, action: Action, object_: Object, visit_id: UUID | None = None) -> None:
         """Ask the policy. Raises AccessDenied, or NotFound for a visit that is not this actor's to know of."""
         context = Context()
-        if visit_id is not None:
+        if visit_id is not None and needs_relation(self.actor, action, object_):
             _, practitioner_id = await self._visit(visit_id)
             context = self._relation(visit_id, practitioner_id)
-        await self._decide(action, object_, context, visit_id)
+        if self._decide(action, object_, context) and visit_id is not None:
+            await self.break_glass.broken(object_.value, await self.patient_of(visit_id))
 
     async def authorise_patient(self, action: Action, object_: Object, patient_id: UUID) -> None:
         """Ask the policy about a patient rather than a visit: any visit of theirs that relates the actor counts."""
-        rows = await _VISITS_OF.all(self.raw, patient_id=patient_id)
+        is_asked = needs_relation(self.actor, action, object_)
+        rows = await _VISITS_OF.all(self.raw, patient_id=patient_id) if is_asked else []
         contexts = [self._relation(row.id, row.practitioner_id) for row in rows]
         context = Context(
             own_visit=any(each.own_visit for each in contexts),
             in_care=any(each.in_care for each in contexts),
             treating=any(each.treating for each in contexts),
         )
-        await self._decide(action, object_, context, patient_id)
+        if self._decide(action, object_, context):
+            await self.break_glass.broken(object_.value, patient_id)
 
     async def patient_of(self, visit_id: UUID) -> UUID:
         """Return whose visit it is. Raises NotFound."""
         patient_id, _ = await self._visit(visit_id)
         return patient_id
 
-    async def _decide(self, action: Action, object_: Object, context: Context, about: UUID | None) -> None:
+    def _decide(self, action: Action, object_: Object, context: Context) -> bool:
+        """Return whether the actor broke the glass for this. Raises AccessDenied."""
         decision = decide(self.actor, action, object_, context)
-        if decision.broke_glass:
-            self.audit.broke_glass(object_.value, about)
         if not decision.permit:
             raise AccessDenied(decision.reason)
+        return decision.broke_glass
 
     def _relation(self, visit_id: UUID, practitioner_id: UUID | None) -> Context:
         is_theirs = practitioner_id is not None and str(practitioner_id) == self.actor.id

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from records.access import Action, Context, Decision, Grade, Object, decide, place_grade
+from records.access import Action, Context, Decision, Grade, Object, decide, needs_relation, place_grade
 from records.actors import Actor, ActorKind, Purpose
 
 CONTEXTS = [Context(*flags) for flags in itertools.product((False, True), repeat=3)]
@@ -108,6 +108,16 @@ class TestOthers:
 
     def test_denial_names_the_missing_condition(self) -> None:
         assert decide(actor(ActorKind.PATIENT), Action.READ, Object.NOTE, Context()).reason == "not own visit"
+
+
+class TestNeedsRelation:
+    """The context is asked for exactly where it can change the answer."""
+
+    @pytest.mark.parametrize("kind", ActorKind)
+    def test_agrees_with_the_decision(self, kind: ActorKind) -> None:
+        for purpose, action, object_ in itertools.product(Purpose, Action, Object):
+            answers = {decide(actor(kind, purpose), action, object_, context).permit for context in CONTEXTS}
+            assert needs_relation(actor(kind, purpose), action, object_) == (len(answers) > 1)
 
 
 class TestPlaceGrade:
