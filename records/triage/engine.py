@@ -96,9 +96,11 @@ def _decide(story: Story, known: Pack) -> _Decision:
     text = _REASON[story.lang]
     floor = most_urgent([f.level for f in fired] + [a.level for a in vital], Level.SELF_CARE)
     base = most_urgent([level for level, _ in based], Level.SELF_CARE)
+    at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank else None
     reached = min(floor, base, key=lambda level: level.rank)
-    at_home = earned(story, known) if reached.rank >= Level.ROUTINE.rank else None
-    if floor.rank < Level.ROUTINE.rank and floor.rank <= base.rank:
+    if at_home:
+        reached, reason = Level.SELF_CARE, text["earned"].format(at_home.complaints[0].title[story.lang])
+    elif floor.rank < Level.ROUTINE.rank and floor.rank <= base.rank:
         reason = (
             text["flag"].format(fired[0].title)
             if fired and fired[0].level is floor
@@ -107,8 +109,6 @@ def _decide(story: Story, known: Pack) -> _Decision:
     elif base.rank < Level.ROUTINE.rank:
         leading = next(name for level, name in based if level is base)
         reason = text["base"].format(known.lexicon.concepts[leading].title[story.lang])
-    elif at_home:
-        reached, reason = Level.SELF_CARE, text["earned"].format(at_home.complaints[0].title[story.lang])
     elif not complaints and not fired and not vital:
         reached, reason = Level.SEMI_URGENT, text["abstain"]
     else:
