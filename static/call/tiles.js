@@ -46,7 +46,9 @@ export class Tiles {
   /** @param {OtherSeat} seat @returns {{key: string, seat: OtherSeat, source: string}[]} */
   #picturesOf(seat) {
     const extra = seat.tracks.filter((track) => track.kind === 'video' && EXTRA_SOURCES.includes(track.source));
-    return ['camera', ...extra.map((track) => track.source)].map((source) => ({ key: `${seat.seat}/${source}`, seat, source }));
+    const sources = extra.map((track) => track.source);
+    const isDevice = seat.role === 'device' && sources.length > 0; // a device has no face
+    return (isDevice ? sources : ['camera', ...sources]).map((source) => ({ key: `${seat.seat}/${source}`, seat, source }));
   }
 
   /** @param {Set<string>} keys */

@@ -77,6 +77,7 @@ export class CallPanel {
     if (opened.visit.state === 'held') return this.#status.show(t('call.on_hold'));
     if (call.unanswered) return this.#status.show(t(`unanswered.${call.unanswered}`));
     if (opened.visit.state === 'called') return this.#status.show(session.hasRung ? t('call.ringing') : t('call.before_ring'));
+    if (call.layer === 'audio_only' && !call.audioOnly) return this.#status.show(t('call.picture_paused'));
     const away = call.seats.find((seat) => seat.seat !== call.seat && seat.presence === 'reconnecting');
     this.#status.show(away ? t('drop.reconnecting', { name: away.display }) : '');
   }

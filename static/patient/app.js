@@ -16,6 +16,8 @@ import { keepAwake, watchVisibility } from './wake_lock.js';
 const POLL_MS = 15_000;
 // The summary is what the patient sits and waits for.
 const POLL_SUMMARY_MS = 4_000;
+// A seat that was refused for good is not asked for again at once, whatever the visit's state says.
+const REFUSED_PAUSE_MS = 5_000;
 
 /**
  * @typedef {object} Screen
@@ -38,6 +40,7 @@ export class PatientApp {
   /** @type {Screen|null} */
   #screen = null;
   #step = '';
+  #noSeatBefore = 0;
   #screenAbort = new AbortController();
 
   /** @param {Record<import('./state.js').Step, ScreenBuilder>} screens @param {Config} config */
@@ -102,7 +105,7 @@ export class PatientApp {
   /** @param {boolean} isSeatedNow */
   #takeSeat(isSeatedNow) {
     if (!isSeatedNow) { this.session?.close(); this.session = null; return; }
-    if (this.session) return;
+    if (this.session || performance.now() < this.#noSeatBefore) return;
     this.session = new CallSession({
       iceServers: this.config.ice_servers, audioOnly: this.audioOnly,
       onState: (state) => this.#callChanged(state),
@@ -122,6 +125,7 @@ export class PatientApp {
 
   /** @param {number} code */
   #seatEnded(code) {
+    if (code === 0) this.#noSeatBefore = performance.now() + REFUSED_PAUSE_MS;
     if (code === 4409) return this.dispatch({ type: 'problem', code: 'seat-taken' });
     this.session = null;
     void this.refresh();

@@ -54,7 +54,7 @@ function withEmergency(state, emergency) {
 /** Visit state -> step, where the state alone decides. @type {Readonly<Record<string, Step>>} */
 const BY_STATE = Object.freeze({
   triaged: Step.CHECK, waiting: Step.WAITING, away: Step.WAITING, called: Step.RING, in_consult: Step.CALL, held: Step.CALL,
-  dropped: Step.CALL, emergency: Step.CALL, wrap_up: Step.ENDED, transferred: Step.WAITING, completed: Step.SUMMARY,
+  dropped: Step.CALL, emergency: Step.CALL, wrap_up: Step.ENDED, transferred: Step.CLOSED, completed: Step.SUMMARY,
   left_unseen: Step.CLOSED, no_show: Step.CLOSED, service_cancelled: Step.CLOSED, discontinued: Step.CLOSED, entered_in_error: Step.CLOSED,
 });
 

@@ -164,6 +164,10 @@ class FakeWeb:
     base_url: str = ""
     _seq: int = 0
 
+    def forget(self) -> None:
+        """Begin anew at the same address."""
+        vars(self).update(vars(FakeWeb(base_url=self.base_url)))
+
     async def push(self, role: str, type_: str, body: dict[str, Any], *, journalled: bool = True) -> None:
         """Send a message to the seat of this role."""
         self._seq += 1 if journalled else 0
@@ -412,7 +416,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         request.path, request.path.removeprefix("/static/")
     )
     return web.FileResponse(
-        STATIC / name, headers={"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "no-store"}
+        STATIC / name, headers={"Content-Security-Policy": CONTENT_POLICY, "Cache-Control": "max-age=600"}
     )
 
 

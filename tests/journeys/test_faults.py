@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more if the first try was too early.
+# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more after a try too early.
 BACK_S = 40.0
 
 

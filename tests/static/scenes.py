@@ -25,7 +25,7 @@ LINK_PROBLEMS = {
     "too-many-requests": 429,
     "store-unavailable": 503,
 }
-CLOSED = ("left_unseen", "no_show", "service_cancelled", "discontinued", "entered_in_error")
+CLOSED = ("transferred", "left_unseen", "no_show", "service_cancelled", "discontinued", "entered_in_error")
 VITALS = ("temperature_c", "heart_rate", "respiratory_rate", "spo2", "systolic_bp", "diastolic_bp")
 DRAFT = {
     "age": "31",

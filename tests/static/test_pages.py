@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Response
+from playwright.async_api import Browser, BrowserContext, Page, Response
 
 from tests.fakes.web_api import FakeWeb, serve
 from tests.journeys.browser import WATCH_PEERS, Faults, chromium
@@ -44,22 +44,38 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def fake() -> AsyncIterator[FakeWeb]:
-    """A fresh server."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[FakeWeb]:
+    """One server and address for all scenes, so that the browser may keep the files."""
     async with serve(FakeWeb()) as running:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """A narrow page; an uncaught error or refused content fails the test."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def window(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """One profile with the browser's cache."""
     context = await browser.new_context(viewport=NARROW, permissions=["camera", "microphone"])  # type: ignore[arg-type]
     await context.add_init_script(WATCH_PEERS)
-    opened, faults = await context.new_page(), Faults()
-    faults.watch(opened)
-    yield opened
+    yield context
     await context.close()
+
+
+@pytest.fixture
+def fake(server: FakeWeb) -> FakeWeb:
+    """The server with an empty memory."""
+    server.forget()
+    return server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(window: BrowserContext, fake: FakeWeb) -> AsyncIterator[Page]:
+    """A narrow page that remembers nothing; an uncaught error or refused content fails the test."""
+    opened, faults = await window.new_page(), Faults()
+    faults.watch(opened)
+    await opened.goto(f"{fake.base_url}/livez")
+    await opened.evaluate("localStorage.clear()")
+    yield opened
+    await opened.close()
     assert faults.seen == []
 
 

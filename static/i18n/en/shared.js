@@ -99,4 +99,5 @@ export const words = Object.freeze({
   'call.no_sound': 'no sound arrives',
   'call.no_picture': 'no picture arrives',
   'call.weak_line': 'weak line',
+  'call.picture_paused': 'The line is weak: the picture is paused, the sound goes on.',
 });

@@ -234,6 +234,8 @@ export const words = Object.freeze({
   'closed.no_show.todo': 'You were not here when the doctor called. Call your clinic for a new time.',
   'closed.service_cancelled.title': 'We had to cancel',
   'closed.service_cancelled.todo': 'We are sorry. This was our fault, not yours. The clinic will call you with a new time.',
+  'closed.transferred.title': 'You were handed on',
+  'closed.transferred.todo': 'Another doctor takes over. Your clinic will tell you how to go on.',
   'closed.discontinued.title': 'The consultation was stopped',
   'closed.discontinued.todo': 'It could not be finished. The clinic will call you about what to do next.',
   'closed.entered_in_error.title': 'This visit was a mistake',

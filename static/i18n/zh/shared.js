@@ -99,4 +99,5 @@ export const words = Object.freeze({
   'call.no_sound': '收不到声音',
   'call.no_picture': '收不到画面',
   'call.weak_line': '信号弱',
+  'call.picture_paused': '网络信号弱：画面暂停，声音继续。',
 });

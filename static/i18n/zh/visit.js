@@ -234,6 +234,8 @@ export const words = Object.freeze({
   'closed.no_show.todo': '医生叫您时您不在。请打电话给诊所约新的时间。',
   'closed.service_cancelled.title': '我们只好取消了',
   'closed.service_cancelled.todo': '很抱歉。这是我们的原因，不是您的。诊所会打电话给您约新的时间。',
+  'closed.transferred.title': '您已转诊',
+  'closed.transferred.todo': '另一位医生会接手。诊所会告诉您怎么继续。',
   'closed.discontinued.title': '看诊中止了',
   'closed.discontinued.todo': '没能完成。诊所会打电话告诉您接下来怎么办。',
   'closed.entered_in_error.title': '这次看诊是误开的',

@@ -89,6 +89,7 @@ function drawStatus(app, status) {
   const missing = others(call).find((seat) => seat.role === 'doctor' && seat.presence !== 'present');
   if (missing) return status.show(t('call.doctor_lost'));
   if (!call.everConnected) return status.show(t('call.connecting'));
+  if (call.layer === 'audio_only' && !call.audioOnly) return status.show(t('call.picture_paused'));
   if (call.verdict === Verdict.POOR && !call.audioOnly) return status.show(t('call.poor'), [audio]);
   status.show('');
 }
