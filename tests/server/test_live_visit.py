@@ -1,0 +1,93 @@
+"""HTTP and the live rooms together: each change by one is told by the other (README "Patient", signaling/README.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.auth import passwords
+from tests.server.clinic import COUGH, NOTE
+from tests.server.live_clinic import LiveClinic, PageSocket, open_clinic
+
+
+@pytest.fixture
+async def live(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveClinic]:
+    """A clinic whose pages open sockets."""
+    monkeypatch.setattr(passwords, "MEMORY_KIB", 64)
+    async with open_clinic(database_url, tmp_path) as clinic:
+        yield clinic
+
+
+class TestWholeVisit:
+    """From the link to the summary, over HTTP and WebSocket, as two pages do it."""
+
+    async def test_pages_hear_of_every_change_that_http_makes(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        path = f"/api/visits/{patient.person.visit_id}"
+        saved = await doctor.person.put(f"{path}/note", NOTE, If_Match='"0"')
+        assert saved.body == {"version": 1}
+        assert (await doctor.person.post(f"{path}/end")).body["state"] == "wrap_up"
+        await patient.state("wrap_up")
+        assert (await doctor.person.post(f"{path}/sign", If_Match='"1"')).body["state"] == "completed"
+        assert (await patient.person.get("/api/visit/summary")).body["plan"] == NOTE["plan"]
+
+    async def test_http_knows_of_the_call_that_the_rooms_made(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        seen = (await patient.person.get("/api/visit")).body
+        assert (seen["state"], seen["next"], seen["practitioner"]["display"]) == ("in_consult", "call", "Dr. Lin")
+        row = (await doctor.person.get("/api/queue")).body["rows"][0]
+        assert (row["state"], row["presence"], row["mine"]) == ("in_consult", "present", True)
+
+    async def test_a_release_by_http_sends_the_patient_back_to_waiting(self, live: LiveClinic) -> None:
+        doctor, patient = await live.called()
+        await doctor.person.post(f"/api/visits/{patient.person.visit_id}/release")
+        await patient.state("waiting")
+
+
+class TestPlace:
+    """The place that HTTP tells and the one that is pushed are one."""
+
+    async def test_a_pushed_place_is_the_place_that_http_tells(self, live: LiveClinic) -> None:
+        doctor = await live.staff()
+        await live.waiting(doctor, COUGH)
+        second = await live.waiting(doctor, COUGH)
+        page = await live.page(second)
+        await page.hear("welcome")
+        pushed = (await page.hear("queue"))["body"]
+        told = (await second.get("/api/visit")).body["queue"]
+        assert (pushed["position"], pushed["wait_min"]) == (told["position"], told["wait_min"])
+
+
+class TestRevocation:
+    """What HTTP ends, the socket loses within two seconds (security.md §13, row 9)."""
+
+    async def test_withdrawn_links_close_the_patients_socket(self, live: LiveClinic) -> None:
+        doctor = await live.staff()
+        patient = await live.waiting(doctor)
+        page = await live.page(patient)
+        await page.hear("welcome")
+        await doctor.delete(f"/api/visits/{patient.visit_id}/links")
+        async with asyncio.timeout(2.5):
+            assert await page.closed() == 4401
+
+    async def test_logging_out_closes_the_doctors_socket(self, live: LiveClinic) -> None:
+        doctor, _ = await live.called()
+        await doctor.person.delete("/api/session")
+        async with asyncio.timeout(2.5):
+            assert await doctor.closed() == 4401
+
+
+class TestTicket:
+    """One use; the seat is the session's (row 20)."""
+
+    async def test_a_ticket_serves_once(self, live: LiveClinic) -> None:
+        patient = await live.waiting(await live.staff())
+        ticket = await live.ticket(patient)
+        first, second = [PageSocket(patient, await live.socket(patient)) for _ in range(2)]
+        await first.say("hello", {"ticket": ticket})
+        await first.hear("welcome")
+        await second.say("hello", {"ticket": ticket})
+        assert await second.closed() == 4401
