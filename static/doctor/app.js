@@ -12,7 +12,8 @@ import { QueueView } from './queue.js';
 import { listenToQueue } from './queue_stream.js';
 import { commandFor } from './shortcuts.js';
 import { showShortcuts } from './shortcuts_dialog.js';
-import { initialConsole, isSeated, reduceConsole } from './state.js';
+import { chime } from '../media/meter.js';
+import { initialConsole, isSeated, newEmergencies, reduceConsole } from './state.js';
 
 // A staff session ends after 15 min without a call to the server (server/http/README.md); a consultation is work, not idleness.
 const KEEP_SESSION_MS = 4 * 60_000;
@@ -46,6 +47,7 @@ export class ConsoleApp {
 
   /** @param {import('./state.js').ConsoleAction} action */
   dispatch(action) {
+    if (action.type === 'queue') this.#alarm(newEmergencies(this.state.rows, action.rows));
     this.state = reduceConsole(this.state, action);
     this.draw();
   }
@@ -159,6 +161,13 @@ export class ConsoleApp {
     const counts = document.querySelector('.counts');
     const { waiting = 0, in_consult: calls = 0, wrap_up: unsigned = 0 } = this.state.counts;
     if (counts) setText(counts, this.state.account ? t('queue.counts', { waiting, calls, unsigned }) : '');
+  }
+
+  /** A red flag is heard, not only seen. @param {import('../types.js').QueueRow[]} rows */
+  #alarm(rows) {
+    if (!rows.length) return;
+    announce(t('queue.alert', { names: rows.map((row) => row.display).join(t('list.comma')) }), 'assertive');
+    void chime();
   }
 
   #takeSeat() {

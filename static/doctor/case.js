@@ -4,7 +4,7 @@
 import { el, fill, icon, setText } from '../elements.js';
 import { problemText, t } from '../i18n/index.js';
 import { CallPanel } from './call_panel.js';
-import { drawIdentity, drawIntake } from './chart.js';
+import { drawHistory, drawIdentity, drawIntake } from './chart.js';
 import { claimBar } from './claim.js';
 import { InvitePanel } from './invite.js';
 import { levelBadge } from './level.js';
@@ -26,6 +26,7 @@ export class CaseView {
   #actions = el('div', { class: 'actions' });
   #identity = el('div', { class: 'panel identity' });
   #intake = el('div', { class: 'panel chart' });
+  #history = el('details', { class: 'panel' });
 
   /** @param {import('./app.js').ConsoleApp} app */
   constructor(app) {
@@ -95,7 +96,7 @@ export class CaseView {
     this.element.className = 'case';
     fill(this.element,
       el('header', { class: 'case-head' }, this.#title, this.#badges, this.#problem, this.#actions),
-      el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake),
+      el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake, this.#history),
       el('div', { class: 'case-work' }, call.element, invite.element, note.element));
   }
 
@@ -119,6 +120,7 @@ export class CaseView {
       triage.status === 'declined' ? el('span', { class: 'badge none' }, t('triage.declined_short')) : null);
     fill(this.#actions, claimBar(this.#app, opened, can));
     this.#drawChart(opened, can.has('write'));
+    drawHistory(this.#history, opened);
     this.#panels?.triage.update(opened);
     this.#panels?.note.update(opened);
     this.#panels?.invite.update(can.has('invite'));

@@ -2,7 +2,7 @@
 /** Who, where, and what the patient said; the quoted words are marked in the text. */
 
 import { el, fill, icon } from '../elements.js';
-import { t } from '../i18n/index.js';
+import { t, timeOfDay } from '../i18n/index.js';
 import { segments } from './quotes.js';
 
 /** @typedef {import('./state.js').Case} Case */
@@ -48,6 +48,12 @@ export function drawIntake(place, { intake, triage, vitals }) {
       ['case.allergies', intake.allergies?.length ? el('strong', { class: 'allergy' }, icon('warning'), ' ', list(intake.allergies)) : t('case.none_given')],
       ['case.pregnant', typeof intake.pregnant === 'boolean' ? t(intake.pregnant ? 'answer.yes' : 'answer.no') : null],
     ]), vitalsTable(intake.vitals ?? vitals ?? {}));
+}
+
+/** What happened to the visit, newest last. @param {HTMLElement} place @param {Case} opened */
+export function drawHistory(place, { history }) {
+  fill(place, el('summary', {}, t('case.history')), el('ol', { class: 'history' }, history.map((step) => el('li', {},
+    el('time', { datetime: step.at }, timeOfDay(step.at)), ' ', t(`state.${step.state}`)))));
 }
 
 /** @param {string} text @param {{rule: string, quote: string}[]} quotes */

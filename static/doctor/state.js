@@ -43,6 +43,12 @@ export function reduceConsole(state, action) {
   }
 }
 
+/** Who became an emergency since the last look: staff are told aloud. @param {readonly QueueRow[]} before @param {readonly QueueRow[]} after @returns {QueueRow[]} */
+export function newEmergencies(before, after) {
+  const known = new Set(before.filter((row) => row.level === 'emergency').map((row) => row.visit_id));
+  return after.filter((row) => row.level === 'emergency' && !row.mine && !known.has(row.visit_id));
+}
+
 /** States in which the practitioner holds a seat in the consultation. */
 export const SEATED_STATES = Object.freeze(['called', 'in_consult', 'held', 'dropped', 'emergency']);
 

@@ -217,4 +217,6 @@ export const words = Object.freeze({
   'newvisit.error.name': 'Please write the name.',
   'newvisit.error.birth': 'Please write the date like 1964-05-17.',
   'newvisit.made': 'Link for {name}',
+  'queue.alert': 'Possible emergency: {names}',
+  'case.history': 'History',
 });

@@ -217,4 +217,6 @@ export const words = Object.freeze({
   'newvisit.error.name': '请写姓名。',
   'newvisit.error.birth': '请按 1964-05-17 的格式写日期。',
   'newvisit.made': '{name} 的链接',
+  'queue.alert': '可能有急症：{names}',
+  'case.history': '经过',
 });

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { emptyNote, missingToSign, openNote, reduceNote } from '../../../static/doctor/note_state.js';
 import { segments } from '../../../static/doctor/quotes.js';
 import { commandFor, SHORTCUTS } from '../../../static/doctor/shortcuts.js';
-import { hoursAndMinutes, initialConsole, isLate, possible, reduceConsole } from '../../../static/doctor/state.js';
+import { hoursAndMinutes, initialConsole, isLate, newEmergencies, possible, reduceConsole } from '../../../static/doctor/state.js';
 
 const opened = (state, mine = true, note = {}) => ({ visit: { id: 'v', state, mine }, note: { version: 0, body: null, signed: false, ...note } });
 
@@ -33,6 +33,14 @@ describe('console', () => {
   for (const [waited, promised, late] of [[1_801, null, true], [1_800, null, false], [700, [5, 11], true], [600, [5, 11], false]]) {
     it(`${late ? 'marks' : 'does not mark'} ${waited} s with promise ${promised}`, () => assert.equal(isLate({ waited_s: waited, promised_min: promised }), late));
   }
+});
+
+describe('alarm', () => {
+  const row = (visit_id, level, mine = false) => /** @type {any} */ ({ visit_id, level, mine });
+  it('sounds for a new emergency', () => assert.deepEqual(newEmergencies([], [row('a', 'emergency')]).map((one) => one.visit_id), ['a']));
+  it('sounds when a known patient becomes one', () => assert.equal(newEmergencies([row('a', 'urgent')], [row('a', 'emergency')]).length, 1));
+  it('does not sound twice', () => assert.deepEqual(newEmergencies([row('a', 'emergency')], [row('a', 'emergency')]), []));
+  it('does not sound for one’s own patient', () => assert.deepEqual(newEmergencies([], [row('a', 'emergency', true)]), []));
 });
 
 describe('quotes', () => {
