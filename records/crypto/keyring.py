@@ -120,6 +120,8 @@ class Keyring:
     def __init__(self, provider: KeyProvider, cache: KeyCache | None = None) -> None:
         self.provider = provider
         self.cache = cache or KeyCache()
+        self.suites: dict[UUID, int] = {}
+        """Tenant -> suite; a tenant's suite is chosen once, when it is added."""
 
 
 def root_context(owner: Owner, version: int) -> bytes:

@@ -1,6 +1,7 @@
 """Key rows: loads and creates wrapped keys, and hands unwrapped ones to the unit."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -97,6 +98,28 @@ class Keys:
         fresh = unwrap_patient_keys(roots, owner, [row], await self._suite())
         self._fresh[owner] = KeySet((*older, *fresh.keys))
 
+    def has(self, patient_id: UUID) -> bool:
+        """Return whether the patient's keys are at hand, so that sealing needs no query."""
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        return owner in self._fresh or self._keyring.cache.get(owner, self._monotonic) is not None
+
+    async def adopt(self, patient_id: UUID, rows: Iterable[tuple[int, int, bytes]]) -> None:
+        """Take key rows (version, tenant key version, wrapped) that the caller read along with its own."""
+        if self.has(patient_id):
+            return
+        found = list(rows)
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        roots = await self._root_holding(max((root for _, root, _ in found), default=0))
+        self._keyring.cache.put(owner, unwrap_patient_keys(roots, owner, found, await self._suite()), self._monotonic)
+
+    async def draw(self, patient_id: UUID) -> tuple[int, int, bytes]:
+        """Make the first key of a new patient; the caller writes the row it gets in this transaction."""
+        owner = Owner(self._tenant, patient_key.name, patient_id)
+        roots = await self.root(tenant_key.name)
+        material = secrets.token_bytes(KEY_BYTES)
+        self._fresh[owner] = KeySet((DataKey(1, material, await self._suite()),))
+        return 1, roots.current.version, wrap_patient_key(roots.current, owner, 1, material)
+
     def destroyed(self, patient_id: UUID) -> None:
         """The unit deleted a patient's key rows: nothing of it may be used again, in this unit or after."""
         owner = Owner(self._tenant, patient_key.name, patient_id)
@@ -118,7 +141,11 @@ class Keys:
         return roots
 
     async def _suite(self) -> int:
+        known = self._keyring.suites.get(self._tenant)
+        if known is not None:
+            return known
         found = (await self._connection.execute(select(tenant.c.suite).where(tenant.c.id == self._tenant))).scalar()
         if found is None:
             raise NotFound("tenant")
+        self._keyring.suites[self._tenant] = int(found)
         return int(found)

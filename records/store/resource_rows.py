@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -88,10 +89,44 @@ def _index_inserts(first: int) -> str:
     )
 
 
-INSERT = f"""with r as (
+# One statement for one resource or a thousand: new patients with their keys, resources, index rows by ordinal.
+INSERT = """with p as (
+    insert into patient (tenant_id, id, lang, created_at, updated_at)
+    select $1, u.id, 'en', $2, $2 from unnest($4::uuid[]) u(id)
+), k as (
+    insert into patient_key (tenant_id, patient_id, version, tenant_key_version, wrapped, created_at)
+    select $1, u.id, 1, u.root, u.wrapped, $2 from unnest($4::uuid[], $5::int[], $6::bytea[]) u(id, root, wrapped)
+), r as (
     insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content)
-    values ($1, $2, $3, 1, $4, $5, $6, $7) on conflict (tenant_id, type, id) do nothing returning row
-), {_index_inserts(8)} select row from r"""
+    select $1, u.type, u.id, 1, u.owner, $3, $2, u.content
+    from unnest($7::text[], $8::text[], $9::uuid[], $10::bytea[]) u(type, id, owner, content)
+    on conflict (tenant_id, type, id) do nothing returning row, type, id
+), n as (
+    select r.row, u.n from r join unnest($7::text[], $8::text[]) with ordinality u(type, id, n) using (type, id)
+), t as (
+    insert into resource_token (tenant_id, token, row)
+    select $1, u.token, n.row from unnest($11::int[], $12::bytea[]) u(n, token) join n using (n)
+), d as (
+    insert into resource_date (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, n.row
+    from unnest($13::int[], $14::bytea[], $15::timestamptz[], $16::timestamptz[]) u(n, key, low, high) join n using (n)
+), f as (
+    insert into resource_reference (tenant_id, key, target_type, target_id, row)
+    select $1, u.key, u.type, u.id, n.row
+    from unnest($17::int[], $18::bytea[], $19::text[], $20::text[]) u(n, key, type, id) join n using (n)
+), q as (
+    insert into resource_quantity (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, n.row
+    from unnest($21::int[], $22::bytea[], $23::numeric[], $24::numeric[]) u(n, key, low, high) join n using (n)
+) select n.n, n.row from n"""
+
+
+def joined(rows: Sequence[IndexRows]) -> list[list[Any]]:
+    """Give the index arrays of several resources for INSERT, each row led by its resource's ordinal."""
+    found: list[list[Any]] = []
+    for first, width in ((0, 1), (1, 3), (4, 3), (7, 3)):
+        found.append([n for n, each in enumerate(rows, 1) for _ in each.arrays[first]])
+        found += [[v for each in rows for v in each.arrays[first + place]] for place in range(width)]
+    return found
+
 
 SUPERSEDE = """with h as (
     insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
@@ -106,5 +141,6 @@ where tenant_id = $1 and row = $2"""
 
 REINDEX = f"""with r as (select $2::bigint as row), {_index_inserts(3)} select 1"""
 
+KEY_ROWS = "select version, tenant_key_version, wrapped from patient_key where tenant_id = $1 and patient_id = $2"
 COLUMNS = "r.row, r.type, r.id, r.version, r.patient_id, r.origin, r.updated_at, r.deleted, r.content"
 LOCKED = f"select {COLUMNS} from resource r where tenant_id = $1 and type = $2 and id = $3 for update"

@@ -69,6 +69,14 @@ class HospitalKey:
         return jwt.encode(body, self.private, self.alg, headers={"kid": self.kid, **(headers or {})})
 
 
+def sign_assertion(access: Mapping[str, str]) -> str:
+    """Sign an assertion with a key that travels as PEM (`client_id`, `pem`, `kid`, `alg`, `token_url`)."""
+    now = int(datetime.now(UTC).timestamp())
+    claims = {"iss": access["client_id"], "sub": access["client_id"], "aud": access["token_url"]}
+    claims |= {"jti": str(uuid.uuid4()), "exp": now + 200, "iat": now}  # type: ignore[dict-item]  # numbers are claims
+    return jwt.encode(claims, access["pem"], access["alg"], headers={"kid": access["kid"]})
+
+
 @dataclass
 class Hospital:
     """Our server as a hospital system sees it, on a loop and thread of its own, so that clients may block."""
@@ -136,6 +144,20 @@ def hospital(database_url: str, folder: Path) -> Iterator[Hospital]:
 
 async def _start(loop: asyncio.AbstractEventLoop, database_url: str, folder: Path) -> Hospital:
     create_key_file(folder / "kek.json")
+    application, origin = await start_application(database_url, folder, 0)
+    return Hospital(loop, application.database, origin, application.runner)
+
+
+@dataclass
+class Application:
+    """What runs."""
+
+    database: Database
+    runner: web.AppRunner
+
+
+async def start_application(database_url: str, folder: Path, port: int) -> tuple[Application, str]:
+    """Serve /fhir and /auth/token on a port (0: any) with the key file of a folder; give our address too."""
     database = await Database.open(database_url, load_keyring(folder / "kek.json"), clock=Clock())
     app = web.Application()
     app[CLOCK], app[DATABASE] = Clock(), database
@@ -144,17 +166,18 @@ async def _start(loop: asyncio.AbstractEventLoop, database_url: str, folder: Pat
     app.add_routes(token.routes)
     app.cleanup_ctx.append(smart_context)
     runner = web.AppRunner(app)
-    listener = _listener()
+    listener = _listener(port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app[SETTINGS] = read_settings({"TELECONSULT_PUBLIC_URL": origin, "TELECONSULT_DATA_DIR": str(folder)})
     await runner.setup()
     await web.SockSite(runner, listener).start()
-    return Hospital(loop, database, origin, runner)
+    return Application(database, runner), origin
 
 
-def _listener() -> socket.socket:
+def _listener(port: int) -> socket.socket:
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     return listener
 
 
