@@ -75,7 +75,7 @@ _SWALLOWS = (Kind.SYMPTOM, Kind.DISEASE, Kind.VAGUE)
 
 
 def _without_swallowed(mentions: list[Mention], lexicon: Lexicon) -> list[Mention]:
-    """Drop the fever in "hay fever" and the flu in "stomach flu": a longer phrase says what the shorter one does not."""
+    """Drop the fever in "hay fever": a longer phrase says what the shorter one does not."""
     whole = [m for m in mentions if len(m.parts) == 1 and lexicon.concepts[m.concept].kind in _SWALLOWS]
     return [
         m
@@ -149,7 +149,7 @@ def _near_mentions(normal: Normal, hits: Sequence[Hit], lexicon: Lexicon, field:
 def _arrangements(
     plain: str, phrase: NearPhrase, atoms: Mapping[str, Sequence[Hit]], sites: Sequence[Hit]
 ) -> list[tuple[tuple[int, int], ...]]:
-    chains = [(hit,) for hit in atoms[phrase.atoms[0]]]
+    chains: list[tuple[Hit, ...]] = [(hit,) for hit in atoms[phrase.atoms[0]]]
     for atom in phrase.atoms[1:]:
         chains = [(*chain, hit) for chain in chains for hit in atoms[atom] if _joins(plain, chain, hit, phrase, sites)]
     return [tuple(sorted((hit.first, hit.last) for hit in chain)) for chain in chains]
@@ -175,11 +175,29 @@ def _is_only_a_list(plain: str, first: int, last: int, rivals: Sequence[Hit]) ->
     """Whether nothing but other body parts and connectors stands between ("pain in chest, jaw and arm")."""
     if SENTENCE_END in plain[first:last]:
         return False
-    covered = set()
+    covered: set[int] = set()
     for rival in rivals:
         covered.update(range(rival.first, rival.last))
     rest = "".join(" " if i in covered or plain[i] == COMMA else plain[i] for i in range(first, last))
-    for connector in ("、", "和", "及", "或", "与", "跟", "到", "往", "左", "右", "两", "上", "下", "还", "有", "侧", "边"):
+    for connector in (
+        "、",
+        "和",
+        "及",
+        "或",
+        "与",
+        "跟",
+        "到",
+        "往",
+        "左",
+        "右",
+        "两",
+        "上",
+        "下",
+        "还",
+        "有",
+        "侧",
+        "边",
+    ):
         rest = rest.replace(connector, " ")
     return all(word in _CONNECTORS for word in rest.split())
 

@@ -43,10 +43,12 @@ class Condition:
         return self.test(findings)
 
 
-FACTS = frozenset("female male pregnant adult child infant newborn".split())
-MARKS = frozenset("severe sudden mild denied".split())
-QUANTITIES = frozenset("age days temp hr rr spo2 sbp dbp pain".split())
-_TOKEN = re.compile(r"\s*(?:(\d+of)\(|(severe|sudden|mild|denied)\(|([a-z_][a-z0-9_]*)|([<>]=?)|(\d+(?:\.\d+)?)|([&|!(),]))")
+FACTS = frozenset(["female", "male", "pregnant", "adult", "child", "infant", "newborn"])
+MARKS = frozenset(["severe", "sudden", "mild", "denied"])
+QUANTITIES = frozenset(["age", "days", "temp", "hr", "rr", "spo2", "sbp", "dbp", "pain"])
+_TOKEN = re.compile(
+    r"\s*(?:(\d+of)\(|(severe|sudden|mild|denied)\(|([a-z_][a-z0-9_]*)|([<>]=?)|(\d+(?:\.\d+)?)|([&|!(),]))"
+)
 
 
 def compile_condition(text: str) -> Condition:

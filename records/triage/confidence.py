@@ -40,7 +40,7 @@ def _is_clause(piece: str) -> bool:
     return len(text) >= (_MIN_PIECE_HAN if any(c > "\u3400" for c in text) else _MIN_PIECE_LATIN)
 
 
-# Logistic weights fitted on our development cases by `python -m tests.triage.evaluate --calibrate`; README "Confidence".
+# Logistic weights fitted on our development cases by hand, checked by `python -m tests.triage.evaluate`.
 _WEIGHTS = {"bias": 0.9, "coverage": 0.8, "completeness": 0.4, "flag": 1.2, "unanswered": -0.25, "vague": -0.9}
 
 

@@ -39,7 +39,7 @@ class _Scope:
 # Where a list under "no" or "history of" ends.
 _STOP = re.compile(
     r"\n| (?:but|however|although|though|except|because|sinc|who|which|present|complain|report|now|then|still|instead"
-    r"|yet|today|only|just|until|develop|arriv|brought|wak|notic|began|begin|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"
+    r"|yet|today|only|just|until|develop|arriv|brought|wak|notic|began|begin|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"  # noqa: E501 - one expression
     r"|, (?:i|he|she|they|it|there|we|has|have|is|feel|now|start|and (?:i|he|she|is|has|have|had|it))\b"
     r"|但|不过|可是|然而|却|只是|就是|而且|仅|只有|现在|目前|今天|今日|因为|因|后来|之后|并且|伴有|伴(?!有)|同时|近"
 )
@@ -52,9 +52,11 @@ _CONJUNCTIONS = re.compile(r"[和及或与也、 ]|or|and|nor")
 MAX_NEXT_HAN = 3
 _REOPENED = re.compile(r"again|又|再次|复发|recur")
 _FIRST_PERSON = re.compile(
-    r" i (?!(?:think|believ|am worri|notic|see|found|call|took|gave|tri|brought|want|wonder|bring))\w+| me\b|我(?!妈|爸|老|儿|女|家|孩|宝|爷|奶|弟|妹|哥|姐|朋|外|们|丈|妻|先|太|媳|姥|婆|公|岳|同|室|想|怀疑|担心|觉得|发现|带|给|该|要|是)"
+    r" i (?!(?:think|believ|am worri|notic|see|found|call|took|gave|tri|brought|want|wonder|bring))\w+| me\b|我(?!妈|爸|老|儿|女|家|孩|宝|爷|奶|弟|妹|哥|姐|朋|外|们|丈|妻|先|太|媳|姥|婆|公|岳|同|室|想|怀疑|担心|觉得|发现|带|给|该|要|是)"  # noqa: E501
 )
-_HAS_HAD = re.compile(r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|患|死于|去世|得过|得|有|感冒|生病|确诊|也")
+_HAS_HAD = re.compile(
+    r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|患|死于|去世|得过|得|有|感冒|生病|确诊|也"  # noqa: E501
+)
 
 
 def judge(reading: Reading, concepts: Mapping[str, Concept], *, proxy: bool | None = None) -> tuple[Judged, ...]:
@@ -100,7 +102,7 @@ def _scopes(reading: Reading) -> list[_Scope]:
 
 
 def _has_begun(hit: Hit, plain: str) -> bool:
-    """"去年开始" and "since last year" date the start of something that goes on; they do not end it."""
+    """ "去年开始" and "since last year" date the start of something that goes on; they do not end it."""
     if not hit.name.startswith("past"):
         return False
     before, after = plain[max(0, hit.first - 16) : hit.first], plain[hit.last : hit.last + 5]
@@ -173,7 +175,9 @@ def _relative_scopes(reading: Reading, proxy: bool) -> list[_Scope]:
         end = _sentence_end(plain, hit.last)
         owned = re.search(r"(?:his|her|patient|其|患者|孩子) ?$", plain[: hit.first]) is not None
         after = plain[hit.last : hit.last + 30]
-        died = re.search(r"^[^,\n]{0,20}(?: die| had |pass away|死于|去世|患有| have similar|diagnos)", after) is not None
+        died = (
+            re.search(r"^[^,\n]{0,20}(?: die| had |pass away|死于|去世|患有| have similar|diagnos)", after) is not None
+        )
         speaks = re.search(r"^\W*(?:say|state|report|bring|brought|call|notic|说|发现|带|代述|诉)", after) is not None
         if speaks or not _HAS_HAD.search(after):
             continue
@@ -201,7 +205,9 @@ def _status(mention: Mention, scopes: Sequence[_Scope], kind: Kind, reading: Rea
             if kind is Kind.DISEASE:
                 reasons.add(Status.HYPOTHETICAL)
             continue
-        if family == "past" and (kind is Kind.CONDITION or _REOPENED.search(reading.normal.plain[mention.first :][:40])):
+        if family == "past" and (
+            kind is Kind.CONDITION or _REOPENED.search(reading.normal.plain[mention.first :][:40])
+        ):
             continue
         reasons.add(_STATUS[family])
     return next(status for status in Status if status in reasons)

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
 from datetime import datetime
 
 from records.triage.confidence import confidence
@@ -208,5 +207,3 @@ def _plain(intake: Intake) -> object:
     state = intake.vitals.consciousness
     values["vitals"]["consciousness"] = state.value if state else None
     return values
-
-

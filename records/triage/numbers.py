@@ -1,4 +1,6 @@
-"""Numbers that a story tells in passing: age, sex, vital signs, pain score, how long. Regular expressions over folded text."""
+"""Numbers that a story tells in passing: age, sex, vital signs, pain score, how long."""
+
+# ruff: noqa: E501 - a regular expression is read best on one line
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +13,21 @@ _WORDS = {
     "eleven": 11, "twelve": 12, "a": 1, "an": 1, "couple": 2, "couple of": 2, "a couple of": 2, "few": 3, "a few": 3,
     "several": 4, "half a": 0.5, "half": 0.5, "fifteen": 15, "twenty": 20, "thirty": 30,
 }  # fmt: skip
-_HAN = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "几": 3, "半": 0.5, "数": 3}
+_HAN = {
+    "一": 1,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+    "几": 3,
+    "半": 0.5,
+    "数": 3,
+}
 _HAN_NUMBER = r"[一二两三四五六七八九十几半数]{1,3}"
 _NUMBER = r"\d+(?:\.\d+)?"
 _WORD_NUMBER = r"(?:half an?|an?|couple of|couple|few|several|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty)"
@@ -39,12 +55,18 @@ _AGE_PATTERNS = (
     re.compile(r"\b(\d{1,2})\s*(?P<unit>m)(?:o|os|onths?)?[\s/.-]*o(?:ld)?\b"),
     re.compile(r"\baged?\s*(?:is|of|:|=)?\s*(\d{1,3})\b(?!\s*(?P<unit>m|w|d)o)"),
     re.compile(r"\b(\d{1,3})\s*(?:y|yrs?|years?)?[\s/,-]*(?:m|f|male|female)\b(?!\w|/|')(?!\s*/)"),
-    re.compile(r"\b(?:m|f|male|female|man|woman)[\s/,]*(\d{1,3})\b(?!\s*(?:/|%|day|week|month|hour|year ago|years ago|mg|bpm))"),
+    re.compile(
+        r"\b(?:m|f|male|female|man|woman)[\s/,]*(\d{1,3})\b(?!\s*(?:/|%|day|week|month|hour|year ago|years ago|mg|bpm))"
+    ),
     re.compile(r"\bi\s?(?:'m| am)\s+(?:a\s+)?(\d{1,3})\b(?!\s*(?:week|month|day|hour|min|kg|lb|pound|%))"),
     re.compile(r"\b(?:he|she)\s?(?:'s| is)\s+(?:only\s+)?(\d{1,3})\b(?!\s*(?:week|month|day|hour|min|kg|lb|%))"),
     re.compile(rf"({_NUMBER}|{_HAN_NUMBER})\s*周?岁"),
-    re.compile(rf"({_NUMBER}|{_HAN_NUMBER})\s*个(?P<unit>月)(?:大|龄|的?(?:宝宝|婴儿|男婴|女婴|孩子|小孩|娃|男宝|女宝))"),
-    re.compile(rf"(?:宝宝|婴儿|孩子|男婴|女婴|小孩|女儿|儿子|娃)(?:才|刚|今年|现在|只有|刚满|满)?\s*({_NUMBER}|{_HAN_NUMBER})\s*个(?P<unit>月)(?!前)"),
+    re.compile(
+        rf"({_NUMBER}|{_HAN_NUMBER})\s*个(?P<unit>月)(?:大|龄|的?(?:宝宝|婴儿|男婴|女婴|孩子|小孩|娃|男宝|女宝))"
+    ),
+    re.compile(
+        rf"(?:宝宝|婴儿|孩子|男婴|女婴|小孩|女儿|儿子|娃)(?:才|刚|今年|现在|只有|刚满|满)?\s*({_NUMBER}|{_HAN_NUMBER})\s*个(?P<unit>月)(?!前)"
+    ),
     re.compile(rf"(?:出生|生后)(?:才|刚|第)?\s*({_NUMBER}|{_HAN_NUMBER})\s*(?P<unit>天|日|周|个月)"),
     re.compile(rf"({_NUMBER}|{_HAN_NUMBER})\s*(?P<unit>天|周|月)(?:大|龄)"),
 )
@@ -52,13 +74,23 @@ _UNIT_YEARS |= {"月": 1 / 12, "个月": 1 / 12, "天": 1 / 365, "日": 1 / 365,
 # Words that tell an age group, and a typical age in years for it.
 _AGE_WORDS = (
     (re.compile(r"newborn|neonate|新生儿|刚出生"), 0.04),
-    (re.compile(r"\b(?:my|the|our) (?:infant|baby)\b|\binfant\b|\bbaby (?:boy|girl|is|has|was|won't|keeps|just)\b|婴儿|我家宝宝|宝宝|小宝"), 0.7),
+    (
+        re.compile(
+            r"\b(?:my|the|our) (?:infant|baby)\b|\binfant\b|\bbaby (?:boy|girl|is|has|was|won't|keeps|just)\b|婴儿|我家宝宝|宝宝|小宝"
+        ),
+        0.7,
+    ),
     (re.compile(r"\btoddler\b"), 2.0),
     (re.compile(r"\bpreschool(?:er)?\b"), 4.0),
     (re.compile(r"\b(?:my|the|our) (?:little (?:one|boy|girl)|kid|child|son|daughter)\b|小朋友|孩子|小孩|娃"), 6.0),
     (re.compile(r"\bteen(?:ager|age)?\b"), 15.0),
     (re.compile(r"\bin (?:his|her|my|their) (?:early |mid |late |mid-|late-)?(?P<decade>[2-9])0'?s\b"), None),
-    (re.compile(r"\b(?:elderly|old lady|old man|grandma|grandpa|grandmother|grandfather)\b|老人|老太太|老大爷|爷爷|奶奶|外公|外婆|姥姥|姥爷"), 75.0),
+    (
+        re.compile(
+            r"\b(?:elderly|old lady|old man|grandma|grandpa|grandmother|grandfather)\b|老人|老太太|老大爷|爷爷|奶奶|外公|外婆|姥姥|姥爷"
+        ),
+        75.0,
+    ),
 )
 
 
@@ -74,8 +106,8 @@ def age_years(text: str) -> float | None:
     if found:
         return min(found)[1]
     for pattern, typical in _AGE_WORDS:
-        if match := pattern.search(text):
-            return typical if typical is not None else int(match.group("decade")) * 10 + 5.0
+        if told := pattern.search(text):
+            return typical if typical is not None else int(told.group("decade")) * 10 + 5.0
     return None
 
 
@@ -129,7 +161,8 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
     ),
     "temperature_c": (
         re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|腋温|耳温|额温|肛温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
-        re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b|f\b)"),
+        re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b)"),
+        re.compile(r"\b((?:9[3-9]|10\d)(?:\.\d+)?)\s*f\b"),
     ),
 }  # fmt: skip
 _RANGES = {
@@ -167,8 +200,21 @@ def _plausible(name: str, match: re.Match[str]) -> Measured | None:
 
 
 _GCS = re.compile(r"\bgcs\D{0,6}(\d{1,2})\b|(?:昏迷评分|gcs评分)\D{0,4}(\d{1,2})")
-_AVPU = re.compile(r"\b(?:acvpu|avpu|loc|mental(?: status| state)?)\s*[:=]?\s*(a|c|v|p|u|alert|verbal|pain|unresponsive|confused)\b")
-_AVPU_NAMES = {"a": "A", "alert": "A", "c": "C", "confused": "C", "v": "V", "verbal": "V", "p": "P", "pain": "P", "u": "U", "unresponsive": "U"}
+_AVPU = re.compile(
+    r"\b(?:acvpu|avpu|loc|mental(?: status| state)?)\s*[:=]?\s*(a|c|v|p|u|alert|verbal|pain|unresponsive|confused)\b"
+)
+_AVPU_NAMES = {
+    "a": "A",
+    "alert": "A",
+    "c": "C",
+    "confused": "C",
+    "v": "V",
+    "verbal": "V",
+    "p": "P",
+    "pain": "P",
+    "u": "U",
+    "unresponsive": "U",
+}
 
 
 def consciousness(text: str) -> Consciousness | None:
@@ -185,7 +231,9 @@ def consciousness(text: str) -> Consciousness | None:
 
 _PAIN = (
     re.compile(r"\b(\d{1,2})(?:\.\d)?\s*(?:/|out of|of|-out-of-)\s*(?:10|ten)\b"),
-    re.compile(r"\b(?:pain(?: score| scale| level)?|nrs|vas)\s*(?:is|of|[:=])?\s*(\d{1,2})\b(?!\s*(?:day|week|hour|month|min|year|天|/\s*\d))"),
+    re.compile(
+        r"\b(?:pain(?: score| scale| level)?|nrs|vas)\s*(?:is|of|[:=])?\s*(\d{1,2})\b(?!\s*(?:day|week|hour|month|min|year|天|/\s*\d))"
+    ),
     re.compile(r"(?:疼痛(?:评分)?|nrs|vas)\D{0,4}(\d{1,2})\s*分?(?!\s*(?:天|小时|周))"),
 )
 

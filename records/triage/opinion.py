@@ -1,4 +1,4 @@
-"""A language model's opinion: how it is asked, how it is checked, and the merge that may raise a level and never lower it."""
+"""A language model's opinion: how it is asked and checked, and the merge that may raise a level and never lower it."""
 
 import hashlib
 import json
@@ -90,7 +90,7 @@ class Opinion:
 # E-mail address, web address, identity number (18 characters, China), telephone number, a stated name.
 _IDENTIFIERS = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|\b\d{17}[\dXx]\b|(?:\+?\d[\s-]?){8,15}"
-    r"|(?<=[Mm]y name is )\w+(?: [A-Z]\w+)?|(?<=我叫)[\u4e00-\u9fff]{2,4}|(?<=我是)[\u4e00-\u9fff]{1,3}(?=先生|女士|小姐)"
+    r"|(?<=[Mm]y name is )\w+(?: [A-Z]\w+)?|(?<=我叫)[\u4e00-\u9fff]{2,4}|(?<=我是)[\u4e00-\u9fff]{1,3}(?=先生|女士|小姐)"  # noqa: E501
 )
 REMOVED = "[removed]"
 
@@ -140,29 +140,28 @@ def parse_opinion(text: str) -> Opinion:
     return Opinion(flags, tuple(decoded["questions"]), decoded["insufficient_information"], level)
 
 
-_TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool}
-
-
 def _validate(value: Any, schema: Mapping[str, Any], path: str) -> None:
     """Check the few JSON-Schema words that SCHEMA uses."""
-    if not isinstance(value, _TYPES[schema["type"]]):
-        raise OpinionInvalid(f"{path}: not {schema['type']}")
-    match schema["type"]:
-        case "object":
+    match schema["type"], value:
+        case "object", dict():
             if set(value) != set(schema["required"]):
                 raise OpinionInvalid(f"{path}: fields differ")
             for name, inner in schema["properties"].items():
                 _validate(value[name], inner, f"{path}.{name}")
-        case "array":
+        case "array", list():
             if len(value) > schema["maxItems"]:
                 raise OpinionInvalid(f"{path}: too long")
             for index, item in enumerate(value):
                 _validate(item, schema["items"], f"{path}[{index}]")
-        case "string":
+        case "string", str():
             if "enum" in schema and value not in schema["enum"]:
                 raise OpinionInvalid(f"{path}: not allowed")
             if len(value) > schema.get("maxLength", MAX_LONG):
                 raise OpinionInvalid(f"{path}: too long")
+        case "boolean", bool():
+            return
+        case _:
+            raise OpinionInvalid(f"{path}: not {schema['type']}")
 
 
 def merge(note: Note, opinion: Opinion, intake: Intake, *, model: str) -> Note:

@@ -1,4 +1,4 @@
-"""Earned self-care: a listed minor complaint, its guards, and nothing in the story that the complaint leaves unexplained."""
+"""Earned self-care: a listed minor complaint, its guards, and nothing in the story that it leaves unexplained."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,36 @@ class Earned:
 
 # A minor illness is not minor in these patients; they see a doctor.
 FRAIL = frozenset(
-    "immunosuppressed cancer chemotherapy transplant dialysis sickle_cell asplenia heart_failure cystic_fibrosis "
-    "recent_surgery recent_birth".split()
+    [
+        "immunosuppressed",
+        "cancer",
+        "chemotherapy",
+        "transplant",
+        "dialysis",
+        "sickle_cell",
+        "asplenia",
+        "heart_failure",
+        "cystic_fibrosis",
+        "recent_surgery",
+        "recent_birth",
+    ]
 )
 # Said of almost every complaint and reassuring or neutral by itself.
-_NEUTRAL = frozenset("tiredness poor_sleep worry_about_illness stress vague_unwell wants_advice".split())
+_NEUTRAL = frozenset(["tiredness", "poor_sleep", "worry_about_illness", "stress", "vague_unwell", "wants_advice"])
+_RELIEF = (
+    "bears_weight",
+    "back_lifting",
+    "eats_drinks",
+    "otherwise_well",
+    "small_cut",
+    "small_burn",
+    "splinter",
+    "q_better",
+    "migraine_usual",
+    "tension_band",
+    "exposure_contact",
+    "chest_wall_tender",
+)
 _COMPLAINT_KINDS = (Kind.SYMPTOM, Kind.DISEASE, Kind.VAGUE)
 
 
@@ -51,11 +76,20 @@ def _is_unsaid(finding: str | None, story: Story) -> bool:
     return finding is not None and finding not in story.others and finding not in story.present
 
 
+def _has_detail(story: Story) -> bool:
+    """Whether the story says anything that reassures: a bare "back pain" has not earned self-care."""
+    denied = any(story.is_marked("denied", name) for name in story.others)
+    relieved = any(story.has(name) for name in _RELIEF)
+    return bool(story.durations) or denied or relieved or any(mark == "mild" for mark, _ in story.marks)
+
+
 def _holds(minor: MinorComplaint, story: Story) -> bool:
     evidence = minor.when.evaluate(story)
     if not evidence or (minor.unless is not None and minor.unless.evaluate(story) is not None):
         return False
     if any(mark == "severe" and name in evidence for mark, name in story.marks):
+        return False
+    if minor.needs_detail and not _has_detail(story):
         return False
     age = story.age
     if age is not None and not minor.min_age <= age <= minor.max_age:

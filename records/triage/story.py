@@ -58,7 +58,8 @@ class Story:
     def number(self, name: str) -> tuple[float, float] | None:
         """Return (least, most) of age, days, pain or a vital sign; None when unknown."""
         if name == "days":
-            return (max(self.durations),) * 2 if self.durations else None  # type: ignore[return-value] # a pair by construction
+            longest = max(self.durations, default=None)
+            return None if longest is None else (longest, longest)
         value = {"age": self.age, "pain": self.pain}.get(name)
         if name in _VITAL_NAMES:
             value = getattr(self.vitals, _VITAL_NAMES[name])
@@ -87,7 +88,9 @@ class Story:
         for name in names:
             for quote in self.present.get(name, ()):
                 seen.setdefault((quote.field, quote.start, quote.end), quote)
-        return sorted(seen.values(), key=lambda quote: (quote.field != "complaint", quote.field, quote.start, quote.end))
+        return sorted(
+            seen.values(), key=lambda quote: (quote.field != "complaint", quote.field, quote.start, quote.end)
+        )
 
 
 _VITAL_NAMES = {

@@ -29,7 +29,7 @@ CHILD_BELOW_YEARS = 12
 
 @dataclass(frozen=True, slots=True)
 class News2:
-    """NEWS2 between `low` (missing vitals normal) and `high` (missing vitals worst). Applies: age >= 16, not pregnant."""
+    """NEWS2 between `low` (missing normal) and `high` (missing worst). Applies: age >= 16, not pregnant."""
 
     applies: bool
     low: int = 0
@@ -196,9 +196,22 @@ def _qsofa_alert(vitals: Vitals) -> list[VitalAlert]:
 
 
 # age below (years): respiratory rate and heart rate at or above which NICE calls the risk high.
-_CHILD_HIGH: Sequence[tuple[float, float, float]] = ((1, 60, 160), (3, 50, 150), (5, 40, 140), (6, 29, 130), (8, 27, 120), (12, 25, 115), (16, 25, 130))
+_CHILD_HIGH: Sequence[tuple[float, float, float]] = (
+    (1, 60, 160),
+    (3, 50, 150),
+    (5, 40, 140),
+    (6, 29, 130),
+    (8, 27, 120),
+    (12, 25, 115),
+    (16, 25, 130),
+)
 # age below (years): heart rate low/high and respiratory rate low/high of the interagency child bands.
-_CHILD_BANDS: Sequence[tuple[float, float, float, float, float]] = ((1, 90, 180, 25, 50), (5, 80, 160, 20, 40), (12, 70, 140, 10, 30), (16, 60, 130, 10, 30))
+_CHILD_BANDS: Sequence[tuple[float, float, float, float, float]] = (
+    (1, 90, 180, 25, 50),
+    (5, 80, 160, 20, 40),
+    (12, 70, 140, 10, 30),
+    (16, 60, 130, 10, 30),
+)
 
 
 def _child_alerts(vitals: Vitals, age: float) -> list[VitalAlert]:

@@ -19,7 +19,9 @@ class TestLines:
         assert [(note["id"], note["level"]) for note in notes] == [("a", "emergency"), (7, "self-care")]
 
     def test_a_bad_line_does_not_stop_the_others(self) -> None:
-        code, notes = answers("{broken", '{"id": "b", "complaint": "x", "hat": 1}', "", '{"id": "c", "complaint": "cough"}')
+        code, notes = answers(
+            "{broken", '{"id": "b", "complaint": "x", "hat": 1}', "", '{"id": "c", "complaint": "cough"}'
+        )
         assert code == 1
         assert notes[0]["error"] == {"code": "not-json", "reason": "not a JSON object", "path": "$", "line": 1}
         assert notes[1]["id"] == "b" and notes[1]["level"] is None

@@ -1,4 +1,4 @@
-"""`python -m tests.triage.evaluate`: measures the triage engine on our own cases; README "Figures" quotes its output."""
+"""`python -m tests.triage.evaluate`: measures the triage engine on our own cases (README "Figures")."""
 
 import argparse
 import json
@@ -158,7 +158,9 @@ GROUPS: Mapping[str, Callable[[Result], str]] = {
 
 def _age_group(intake: Mapping[str, Any]) -> str:
     age = intake.get("age", intake.get("age_months", 400) / 12)
-    return next(name for limit, name in ((1, "0"), (16, "1-15"), (40, "16-39"), (65, "40-64"), (200, "65+")) if age < limit)
+    return next(
+        name for limit, name in ((1, "0"), (16, "1-15"), (40, "16-39"), (65, "40-64"), (200, "65+")) if age < limit
+    )
 
 
 def groups(results: Sequence[Result]) -> list[str]:
@@ -197,13 +199,13 @@ def main(arguments: Sequence[str]) -> int:
     """Print the report. Exit 1 if a hard bar of the issue is missed on the development set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", action="store_true", help="list the wrong answers too")
-    parser.add_argument("--set", choices=("development", "first_look", "second_look", "held_out"), help="only this set")
+    parser.add_argument("--set", choices=("development", "first_look", "second_look", "third_look", "held_out"), help="only this set")
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     pack()
     loading_s = time.perf_counter() - start
     everything: list[Result] = []
-    for name in (options.set,) if options.set else ("development", "first_look", "second_look", "held_out"):
+    for name in (options.set,) if options.set else ("development", "first_look", "second_look", "third_look", "held_out"):
         results = run(load(CASES / f"{name}.jsonl"))
         everything += results
         print(f"{name}: {len(results)} cases, {dict(Counter(r.gold for r in results))}")

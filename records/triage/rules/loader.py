@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped] # PyYAML ships no types
 
 from records.triage.conditions import Condition, compile_condition
 from records.triage.errors import PackInvalid
@@ -46,6 +46,7 @@ class MinorComplaint:
     max_days: float
     ask: tuple[str, ...]
     title: Mapping[str, str]
+    needs_detail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def _minor(key: str, row: Mapping[str, Any]) -> MinorComplaint:
         max_days=row["max_days"],
         ask=words(row.get("ask")),
         title=_names(row["title"]),
+        needs_detail=bool(row.get("detail", False)),
     )
 
 

@@ -54,7 +54,9 @@ def test_standing(text: str, concept: str, present: bool) -> None:
 
 class TestProxy:
     def test_the_relative_who_is_ill_is_the_patient(self) -> None:
-        story = understand(Intake.parse({"id": "1", "complaint": "My mum is confused and keeps calling me Ann"}), pack().lexicon)
+        story = understand(
+            Intake.parse({"id": "1", "complaint": "My mum is confused and keeps calling me Ann"}), pack().lexicon
+        )
         assert story.has("confusion")
 
     def test_a_relative_with_a_cold_is_not(self) -> None:

@@ -1,4 +1,4 @@
-"""README "The note": level with reason, verbatim quotes, honest about what was not said, never lowered by more evidence."""
+"""README "The note": reason, verbatim quotes, what was not said, never lowered by more evidence."""
 
 import json
 from dataclasses import replace
@@ -93,7 +93,13 @@ def _is_emergency(text: str) -> bool:
     return any(flag.level is Level.EMERGENCY for flag in partial_flags(Intake.parse({"id": "1", "complaint": text})))
 
 
-STORIES = ("I have a cough", "头痛两天", "my back hurts after lifting", "runny nose and sneezing", "stomach pain and diarrhea")
+STORIES = (
+    "I have a cough",
+    "头痛两天",
+    "my back hurts after lifting",
+    "runny nose and sneezing",
+    "stomach pain and diarrhea",
+)
 RED = sorted({name for rule in pack().rules if rule.level is Level.EMERGENCY for name in rule.when.positive})
 
 

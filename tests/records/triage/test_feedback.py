@@ -39,6 +39,9 @@ class TestDrift:
         assert 0 < figure.value < 100
 
     @settings(deadline=None)
-    @given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 99)), st.dictionaries(st.sampled_from("abcd"), st.integers(0, 99)))
+    @given(
+        st.dictionaries(st.sampled_from("abc"), st.integers(0, 99)),
+        st.dictionaries(st.sampled_from("abcd"), st.integers(0, 99)),
+    )
     def test_it_is_never_negative(self, before: dict[str, int], now: dict[str, int]) -> None:
         assert population_stability(before, now) >= 0

@@ -65,7 +65,9 @@ class TestFaults:
     @given(
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.text(max_size=8),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "vitals", "age", "x"]), inner),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "vitals", "age", "x"]), inner)
+            ),
             max_leaves=8,
         )
     )

@@ -58,7 +58,9 @@ class TestNumbers:
     def test_stated_vital(self, text: str, name: str, value: float) -> None:
         assert {one.name: one.value for one in measured(text)}[name] == value
 
-    @pytest.mark.parametrize(("text", "days"), [("for 3 days", 3), ("两周", 14), ("since yesterday", 1), ("咳嗽三天", 3)])
+    @pytest.mark.parametrize(
+        ("text", "days"), [("for 3 days", 3), ("两周", 14), ("since yesterday", 1), ("咳嗽三天", 3)]
+    )
     def test_duration(self, text: str, days: float) -> None:
         assert max(durations_days(text)) == days
 

@@ -28,7 +28,9 @@ def intake_of(rule: Rule, text: str, given: dict[str, Any]) -> Intake:
 
 
 class TestExamples:
-    @pytest.mark.parametrize(("rule", "text", "fires", "given"), EXAMPLES, ids=lambda v: getattr(v, "id", None) or str(v))
+    @pytest.mark.parametrize(
+        ("rule", "text", "fires", "given"), EXAMPLES, ids=lambda v: getattr(v, "id", None) or str(v)
+    )
     def test_rule_fires_on_its_positive_and_not_on_its_negative_examples(
         self, rule: Rule, text: str, fires: bool, given: dict[str, Any]
     ) -> None:
