@@ -13,7 +13,7 @@ from server.auth.links import link_url
 from server.auth.principals import LinkRole
 from server.cases import case
 from server.doctor import Action
-from server.errors import IfMatchRequired, InvalidBody, InvalidHeader, NotFound
+from server.errors import IfMatchRequired, InvalidHeader, NotFound
 from server.http.middleware import BODY, REQUEST_ID, staff
 from server.keys import SETTINGS
 from server.visits import services
@@ -74,8 +74,6 @@ async def invite(request: web.Request) -> web.StreamResponse:
         token, ends = await bookings.invite(app, action.staff, action.visit_id, role, action.request_id)
         link = link_url(request.app[SETTINGS].public_url, token)
         return web.json_response({"role": role.value, "link": link, "expires_at": ends.isoformat()}, status=201)
-    if "kind" not in body:
-        raise InvalidBody(errors=[{"pointer": "", "detail": "missing: kind"}])
     token = await bookings.equip(app, action.staff, action.visit_id, body["kind"], action.request_id)
     url = f"{request.app[SETTINGS].public_url}/{body['kind']}/{action.visit_id}"
     return web.json_response({"role": "device", "url": url, "token": token}, status=201)

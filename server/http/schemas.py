@@ -117,7 +117,14 @@ NEW_VISIT = closed(
     {"patient": NEW_PATIENT, "lang": one_of(*LANGUAGES)},
     {"reason": nullable(text(LONG)), "scheduled_at": nullable(INSTANT)},
 )
-NEW_LINK = closed({"role": one_of(*LINK_ROLES, "device")}, {"kind": one_of("whip", "whep")})
+NEW_LINK: Schema = {
+    "type": "object",
+    "required": ["role"],
+    "oneOf": [
+        closed({"role": one_of(*LINK_ROLES)}),
+        closed({"role": one_of("device"), "kind": one_of("whip", "whep")}),
+    ],
+}
 # A code, never free text: it stands in the visit's history in the clear.
 VOID_REASONS = ("wrong-patient", "duplicate", "test", "other")
 VOID = closed({"reason": one_of(*VOID_REASONS)})
