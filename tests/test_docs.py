@@ -23,7 +23,7 @@ def error_codes(package: str) -> dict[str, str]:
     for name in sources(package):
         for node in ast.walk(tree(name)):
             if isinstance(node, ast.ClassDef):
-                found |= {code: f"{name}:{node.lineno}" for code in class_codes(node)}
+                found |= dict.fromkeys(class_codes(node), f"{name}:{node.lineno}")
     return found
 
 
