@@ -16,8 +16,9 @@ from signaling import effects as e
 from signaling import inputs as i
 from signaling import messages as m
 
-# The database answers in milliseconds; after this the room treats it as away and goes on.
-WRITE_TIMEOUT_S = 2.0
+# The database answers in milliseconds; a pool that is exhausted gives up after as long (records/store/database.py). A
+# database that is down refuses at once, so this is only for one that hangs: then the room treats it as away.
+WRITE_TIMEOUT_S = 5.0
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 2.0
 # 64 chat messages (signaling/chat.py) and as many drops and rejoins as a bad line makes in ten minutes.
