@@ -11,7 +11,7 @@ from aiohttp import web
 
 from server.app import FAILED, build_app
 from server.config import Settings
-from server.http.connections import Runner
+from server.http.connections import LOOPBACK, Runner
 from server.processes import forbid_dumps
 
 log = logging.getLogger("teleconsult.web")
@@ -35,6 +35,7 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
     app[FAILED] = failed
     runner = Runner(
         app,
+        uncounted=(*LOOPBACK, *settings.trusted_proxies),
         access_log=None,
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_S,

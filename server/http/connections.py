@@ -9,9 +9,11 @@ tests/server/test_connections.py pins.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import web
@@ -33,6 +35,9 @@ UNREAD_MS = 30_000
 # A ward behind one address: 60 pages with six connections each. The proxy of the settings is not counted.
 PER_ADDRESS = 400
 IN_ALL = 5_000
+# Where a proxy on this machine comes from; whoever else is here needs no connections to do harm.
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+LOCAL = "local"  # a Unix socket
 
 
 class Connection(RequestHandler):
@@ -109,7 +114,7 @@ def _limit_unread(transport: asyncio.BaseTransport) -> None:
 class ConnectionServer(Server):
     """Makes connections, so many per address."""
 
-    def __init__(self, upstream: Server, uncounted: frozenset[str]) -> None:
+    def __init__(self, upstream: Server, uncounted: Sequence[str]) -> None:
         super().__init__(
             upstream.request_handler,
             request_factory=upstream.request_factory,
@@ -117,7 +122,7 @@ class ConnectionServer(Server):
             loop=asyncio.get_running_loop(),
         )
         self._kwargs = upstream._kwargs
-        self._uncounted = uncounted
+        self._uncounted = tuple(ipaddress.ip_network(network) for network in uncounted)
         self._addresses: Counter[str] = Counter()
 
     def __call__(self) -> RequestHandler:
@@ -129,9 +134,15 @@ class ConnectionServer(Server):
         address = _address(transport)
         self._addresses[address] += 1
         super().connection_made(handler, transport)
-        is_many = address not in self._uncounted and self._addresses[address] > PER_ADDRESS
+        is_many = self._addresses[address] > PER_ADDRESS and not self._carries_everybody(address)
         if is_many or len(self._connections) > IN_ALL:
             transport.abort()
+
+    def _carries_everybody(self, address: str) -> bool:
+        if address == LOCAL:
+            return True
+        found = ipaddress.ip_address(address.partition("%")[0])
+        return any(found in network for network in self._uncounted)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Count it no more."""
@@ -143,13 +154,13 @@ class ConnectionServer(Server):
 
 def _address(transport: asyncio.Transport) -> str:
     peer = transport.get_extra_info("peername")
-    return str(peer[0]) if isinstance(peer, tuple) and peer else "local"
+    return str(peer[0]) if isinstance(peer, tuple) and peer else LOCAL
 
 
 class Runner(web.AppRunner):
-    """`web.AppRunner` with these connections. `uncounted`: addresses of proxies, which carry everybody."""
+    """`web.AppRunner` with these connections. `uncounted`: networks of proxies, which carry everybody."""
 
-    def __init__(self, app: web.Application, *, uncounted: frozenset[str] = frozenset(), **settings: object) -> None:
+    def __init__(self, app: web.Application, *, uncounted: Sequence[str] = LOOPBACK, **settings: object) -> None:
         super().__init__(app, **settings)  # type: ignore[arg-type]  # handed on as they came
         self._uncounted = uncounted
 

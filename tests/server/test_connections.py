@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
+from aiohttp.web_server import Server
 
 from server.http import connections
-from server.http.connections import Runner
+from server.http.connections import LOOPBACK, ConnectionServer, Runner
 
 Opened = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -25,7 +26,7 @@ async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[],
         return web.Response(text=str(len(await request.read())))
 
     app.router.add_route("*", "/", echo)
-    runner = Runner(app, access_log=None)
+    runner = Runner(app, uncounted=(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -95,6 +96,21 @@ class TestManyConnections:
         held[0][1].close()
         await held[0][1].wait_closed()
         assert b"200 OK" in await answer(await connect(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+class TestProxies:
+    """A proxy carries everybody's connections."""
+
+    @pytest.mark.parametrize(
+        ("address", "is_counted"),
+        [("198.51.100.1", True), ("10.1.2.3", False), ("127.0.0.1", False), ("::1", False), ("fe80::1%eth0", True)],
+    )
+    async def test_only_addresses_of_single_people_are_limited(self, address: str, is_counted: bool) -> None:
+        async def nothing(request: web.BaseRequest) -> web.StreamResponse:
+            return web.Response()
+
+        server = ConnectionServer(Server(nothing), (*LOOPBACK, "10.0.0.0/8"))
+        assert server._carries_everybody(address) is not is_counted
 
 
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
