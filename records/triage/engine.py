@@ -1,23 +1,30 @@
 """The triage engine: an intake in, a note out. Pure; the rule pack is read once, on the first call."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from records.triage.confidence import confidence
 from records.triage.differential import differential
 from records.triage.flags import Flag, flags
-from records.triage.inquiry import inquiries
+from records.triage.inquiry import Inquiry, inquiries
 from records.triage.intake import Intake
 from records.triage.levels import Level, most_urgent
 from records.triage.lexicon.words import Kind
 from records.triage.note import Note, Versions
+from records.triage.ports import SentenceEncoder
 from records.triage.rules.loader import Pack, pack
 from records.triage.selfcare import Earned, earned
 from records.triage.story import Story, understand
 from records.triage.summary import summary
 from records.triage.vitals import VitalAlert, alerts, news2, qsofa
+
+if TYPE_CHECKING:
+    from records.triage.backoff import Bank
 
 ENGINE = "teleconsult-triage 1.0 (embedded)"
 
@@ -41,8 +48,12 @@ _REASON = {
 }  # fmt: skip
 
 
-def assess(intake: Intake, *, now: datetime | None = None) -> Note:
-    """Return the note for an intake. A half-finished intake gives a note with `partial` set."""
+def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEncoder | None = None) -> Note:
+    """
+    Return the note for an intake. A half-finished intake gives a note with `partial` set.
+
+    With an encoder, clauses that the lexicon does not know may add questions; the level is the same with and without.
+    """
     known = pack()
     story = understand(intake, known.lexicon)
     decision = _decide(story, known)
@@ -56,6 +67,7 @@ def assess(intake: Intake, *, now: datetime | None = None) -> Note:
         recognised=len(decision.recognised),
     )
     departments = _departments(story, known, decision)
+    titles = {name: concept.title[story.lang] for name, concept in known.lexicon.concepts.items()}
     return Note(
         id=intake.id,
         lang=story.lang,
@@ -67,12 +79,12 @@ def assess(intake: Intake, *, now: datetime | None = None) -> Note:
         department_names={name: known.departments[name][story.lang] for name in departments},
         news2=news2(story.vitals, story.age, story.pregnant),
         scores=_scores(story),
-        inquiries=asked,
+        inquiries=asked + _possible(story, encoder, titles),
         not_said=_not_said(story),
         denied=tuple(known.lexicon.concepts[n].title[story.lang] for n in story.others if story.is_marked("denied", n)),
         must_not_miss=must,
         likely=likely,
-        titles={name: concept.title[story.lang] for name, concept in known.lexicon.concepts.items()},
+        titles=titles,
         confidence=sure,
         limits=_limits(story, sure.coverage),
         partial=not intake.complaint.strip(),
@@ -80,6 +92,24 @@ def assess(intake: Intake, *, now: datetime | None = None) -> Note:
         versions=_versions(intake, known),
         assessed_at=now.isoformat() if now else None,
     )
+
+
+def _possible(story: Story, encoder: SentenceEncoder | None, titles: Mapping[str, str]) -> tuple[Inquiry, ...]:
+    if encoder is None:
+        return ()
+    from records.triage.backoff import possible_findings, questions_for  # NumPy only where an encoder is
+
+    bank = _bank(encoder)  # type: ignore[arg-type] # an encoder is hashed by identity
+    found = possible_findings(story, bank, encoder)
+    texts = questions_for(found, titles, story.lang)
+    return tuple(Inquiry(f"possible-{p.concept}", text, None, None) for p, text in zip(found, texts, strict=True))
+
+
+@functools.lru_cache(maxsize=1)
+def _bank(encoder: SentenceEncoder) -> "Bank":
+    from records.triage.backoff import build_bank
+
+    return build_bank(pack(), encoder)
 
 
 def partial_flags(intake: Intake) -> tuple[Flag, ...]:

@@ -1,9 +1,18 @@
 """What triage asks of the outside: a second reader. The engine needs none; a shell may plug one in."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from records.triage.intake import Intake
 from records.triage.note import Note
+
+
+class SentenceEncoder(Protocol):
+    """Sentence vectors of unit length; English and Chinese in one space. The engine runs without one."""
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Return one row of 512 numbers for each text."""
+        ...
 
 
 class SecondReader(Protocol):

@@ -199,13 +199,17 @@ def main(arguments: Sequence[str]) -> int:
     """Print the report. Exit 1 if a hard bar of the issue is missed on the development set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", action="store_true", help="list the wrong answers too")
-    parser.add_argument("--set", choices=("development", "first_look", "second_look", "third_look", "held_out"), help="only this set")
+    parser.add_argument(
+        "--set", choices=("development", "first_look", "second_look", "third_look", "held_out"), help="only this set"
+    )
     options = parser.parse_args(arguments)
     start = time.perf_counter()
     pack()
     loading_s = time.perf_counter() - start
     everything: list[Result] = []
-    for name in (options.set,) if options.set else ("development", "first_look", "second_look", "third_look", "held_out"):
+    for name in (
+        (options.set,) if options.set else ("development", "first_look", "second_look", "third_look", "held_out")
+    ):
         results = run(load(CASES / f"{name}.jsonl"))
         everything += results
         print(f"{name}: {len(results)} cases, {dict(Counter(r.gold for r in results))}")
