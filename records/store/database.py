@@ -26,6 +26,8 @@ from records.store.unit import Link, Unit
 
 APP_ROLE = "teleconsult_app"  # migrations/protection.py grants it what it may do
 DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000001")  # migration 0001 inserts it
+OF_ONE_VISIT = frozenset({ActorKind.PATIENT, ActorKind.DEVICE})
+NO_VISIT = UUID(int=0)  # no row has it: an actor of one visit that names none sees nothing
 
 POOL_SIZE = 10  # one web process keeps 2 cores of PostgreSQL busy with far fewer; the rest waits for locks
 POOL_OVERFLOW = 10  # of PostgreSQL's default 100 connections this leaves room for four more nodes
@@ -125,11 +127,11 @@ class Database:
             keys = Keys(self.keyring, connection, actor.tenant_id, self._clock.monotonic())
             unit = Unit(Link(connection, raw), actor, self._clock.now(), keys)
             try:
-                await _begin(raw, actor.tenant_id)
+                await _begin(raw, actor)
                 yield unit
                 await _commit(raw, unit.audit.committing())
             except BaseException as error:  # cancellation too: the transaction must end, and what was read be recorded
-                await _give_up(raw, actor.tenant_id, unit.audit.refused(error))
+                await _give_up(raw, actor, unit.audit.refused(error))
                 raise
             keys.committed()
 
@@ -198,15 +200,26 @@ async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
     return driver
 
 
-async def _begin(raw: asyncpg.Connection, tenant_id: UUID) -> None:
+async def _begin(raw: asyncpg.Connection, actor: Actor) -> None:
+    """Begin, naming what row-level security shows: the tenant; of it one visit for those whose link is for one."""
     # One simple query, one round trip. A UUID's text needs no quoting.
-    await raw.execute(f"BEGIN; SET LOCAL app.tenant = '{tenant_id}'")
+    visit = f"; SET LOCAL app.visit = '{actor.visit_id or NO_VISIT}'" if actor.kind in OF_ONE_VISIT else ""
+    await raw.execute(f"BEGIN; SET LOCAL app.tenant = '{actor.tenant_id}'{visit}")
 
 
 async def _commit(raw: asyncpg.Connection, leaves: Sequence[str]) -> None:
-    """Append to the chain and commit in one round trip: the head's lock never waits for this process's event loop."""
-    append = f"SELECT append_audit(ARRAY[{', '.join(map(_literal, leaves))}]); " if leaves else ""
-    await raw.execute(f"{append}COMMIT")
+    """
+    Append to the chain and commit in one round trip: the head's lock never waits for this process's event loop.
+
+    Nor does it wait for the disk: the commit itself is asynchronous, and a second one, which holds no lock and so shares
+    its flush with others, makes everything before it durable before this call returns.
+    """
+    if not leaves:
+        await raw.execute("COMMIT")
+        return
+    append = f"SELECT append_audit(ARRAY[{', '.join(map(_literal, leaves))}])"
+    flush = "SELECT pg_logical_emit_message(true, 'teleconsult', '')"
+    await raw.execute(f"{append}; SET LOCAL synchronous_commit = off; COMMIT; {flush}")
 
 
 def _literal(text: str) -> str:
@@ -214,14 +227,14 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-async def _give_up(raw: asyncpg.Connection, tenant_id: UUID, leaves: Sequence[str]) -> None:
+async def _give_up(raw: asyncpg.Connection, actor: Actor, leaves: Sequence[str]) -> None:
     """Roll back, then record what was read and refused. A lost connection has nothing to roll back."""
     if raw.is_closed():
         return
     try:
         await raw.execute("ROLLBACK")
         if leaves:
-            await _begin(raw, tenant_id)
+            await _begin(raw, actor)
             await _commit(raw, leaves)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         raw.terminate()  # the unit's own error is on its way to the caller

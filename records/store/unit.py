@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.access import Action, Context, Object, decide, needs_relation
-from records.actors import Actor
+from records.actors import Actor, ActorKind
 from records.errors import AccessDenied, NotFound
 from records.store.accounts import Accounts
 from records.store.audit import Audit
@@ -119,8 +119,9 @@ class Unit:
 
     async def authorise(self, action: Action, object_: Object, visit_id: UUID | None = None) -> None:
         """Ask the policy. Raises AccessDenied, or NotFound for a visit that is not this actor's to know of."""
-        context = Context()
-        if visit_id is not None and needs_relation(self.actor, action, object_):
+        context = Context(own_visit=visit_id is not None and visit_id == self.actor.visit_id)
+        is_staff = self.actor.kind is ActorKind.PRACTITIONER  # others stand in no relation that a row could tell
+        if visit_id is not None and is_staff and needs_relation(self.actor, action, object_):
             _, practitioner_id = await self._visit(visit_id)
             context = self._relation(visit_id, practitioner_id)
         if self._decide(action, object_, context) and visit_id is not None:

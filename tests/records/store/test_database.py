@@ -1,6 +1,7 @@
 """records/README.md "Units of work": one transaction, one tenant, one audit append - also when things go wrong."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from records.store.faults import translate
 from records.store.key_file import create_key_file, load_keyring
 from records.store.tables import metadata
 
-from .conftest import OTHER_TENANT, SYSTEM, WANG, Store, TestClock, in_tenant
+from .conftest import OTHER_TENANT, SYSTEM, WANG, Store, TestClock, in_tenant, patient_of
 
 
 class TestTransaction:
@@ -145,6 +146,44 @@ class TestTenantWall:
             assert (await unit.patients.get(patient_id)).name == WANG.name
             name = (await unit.connection.execute(text("select name from patient"))).scalar_one()
         assert name[2] == suite
+
+
+class TestOwnVisitWall:
+    """A patient's link: raw SQL in its unit sees one visit and one patient, or nothing."""
+
+    async def test_other_visits_and_patients_are_not_there(self, store: Store) -> None:
+        mine, other = await store.visit(), await store.visit()
+        async with store.database.unit(SYSTEM) as unit:
+            for visit in (mine, other):
+                await unit.intakes.put(visit.id, {}, final=False)
+                await unit.chat.append(visit.id, seat="s", role="patient", text="x", key="k", at=store.clock.now())
+        seen = {}
+        async with store.database.unit(patient_of(mine)) as unit:
+            for table in ("visit", "intake", "chat_entry", "visit_transition", "patient", "patient_key"):
+                rows = await unit.connection.execute(text(f"select count(*) from {table}"))
+                seen[table] = rows.scalar()
+            ids = (await unit.connection.execute(text("select id from patient"))).scalars().all()
+        assert (set(seen.values()), ids) == ({1}, [mine.patient_id])
+
+    async def test_nothing_can_be_written_elsewhere(self, store: Store) -> None:
+        mine, other = await store.visit(), await store.visit()
+        async with store.database.unit(patient_of(mine)) as unit:
+            changed = await unit.connection.execute(text("update visit set state = 'completed'"))
+            assert changed.rowcount == 1
+        async with store.database.unit(SYSTEM) as unit:
+            assert (await unit.visits.get(other.id)).state == "waiting"
+
+    async def test_actor_of_one_visit_that_names_none_sees_nothing(self, store: Store) -> None:
+        visit = await store.visit()
+        async with store.database.unit(replace(patient_of(visit), visit_id=None)) as unit:
+            assert (await unit.connection.execute(text("select count(*) from visit"))).scalar() == 0
+
+    async def test_the_next_unit_on_the_connection_sees_the_tenant_again(self, store: Store) -> None:
+        mine, _ = await store.visit(), await store.visit()
+        async with store.database.unit(patient_of(mine)):
+            pass
+        async with store.database.unit(SYSTEM) as unit:
+            assert (await unit.connection.execute(text("select count(*) from visit"))).scalar() == 2
 
 
 class TestOpening:
