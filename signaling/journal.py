@@ -35,7 +35,9 @@ class Journal:
         return envelope
 
     def acknowledge(self, ack: int) -> None:
-        """Forget what the client has seen. An `ack` for what was never sent is ignored."""
+        """Forget what the client has seen. An `ack` for what was never sent (before a restart of web) is ignored."""
+        if ack > self._last:
+            return
         while self._entries and self._entries[0].seq <= ack:
             self._entries.popleft()
 

@@ -72,17 +72,20 @@ class FakeVisit:
     # Surroundings
 
     def carry_out(self, effects: Iterable[e.Effect]) -> None:
+        """Carry effects out; what the store answers comes after all of them, as in server/room.py."""
+        answers: list[i.StoreResult] = []
         for effect in effects:
             self.effects.append(effect)
             match effect:
                 case e.Send(seat, envelope):
                     self.sent.setdefault(seat, []).append(envelope)
                 case e.Transition():
-                    self._store(effect)
+                    answers.append(self._store(effect))
                 case e.StoreChat(seat, role, text, key) if not self.store_is_away:
                     self.chat_number += 1
-                    line = m.ChatLine(self.chat_number, seat, role, text, key, AT)
-                    self.carry_out(self.core.receive_store(i.ChatStored(line), self.now))
+                    answers.append(i.ChatStored(m.ChatLine(self.chat_number, seat, role, text, key, AT)))
+        for answer in answers:
+            self.carry_out(self.core.receive_store(answer, self.now))
 
     def change(self, state: VisitState, practitioner: i.Practitioner | None = PRACTITIONER) -> None:
         """The visit is changed over HTTP."""
@@ -93,11 +96,9 @@ class FakeVisit:
         result = i.NotStored(trigger, "the database is away")
         self.carry_out(self.core.receive_store(result, self.now))
 
-    def _store(self, effect: e.Transition) -> None:
+    def _store(self, effect: e.Transition) -> i.StoreResult:
         if self.store_is_away:
-            result = i.Deferred(effect.trigger, AT) if effect.may_wait else i.NotStored(effect.trigger, "away")
-            self.carry_out(self.core.receive_store(result, self.now))
-            return
+            return i.Deferred(effect.trigger, AT) if effect.may_wait else i.NotStored(effect.trigger, "away")
         is_free = effect.trigger is Trigger.RELEASE
         self.view = replace(
             self.view,
@@ -105,7 +106,7 @@ class FakeVisit:
             practitioner=None if is_free else self.view.practitioner,
             has_rung=effect.trigger is Trigger.RING or (self.view.has_rung and not is_free),
         )
-        self.carry_out(self.core.receive_store(i.Stored(self.view, AT), self.now))
+        return i.Stored(self.view, AT)
 
     # What came out
 

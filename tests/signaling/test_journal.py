@@ -97,6 +97,12 @@ class TestJournal:
         journal.acknowledge(2)
         assert [entry.seq for entry in journal.tail(2)] == [3]
 
+    def test_acknowledgement_of_an_earlier_servers_count_forgets_nothing(self) -> None:
+        journal = Journal()
+        journal.number(m.Ringing())
+        journal.acknowledge(50)
+        assert [entry.seq for entry in journal.tail(0)] == [1]
+
     def test_unjournalled_message_has_no_number(self) -> None:
         assert Journal().number(m.Pong()).seq == 0
 
