@@ -99,3 +99,20 @@ class TestProxies:
     @pytest.mark.parametrize("forwarded", ["", "nonsense", "198.51.100.1, ", "[::1]:80", "1" * 5_000])
     async def test_a_header_that_names_nobody_falls_back_to_the_proxy(self, clinic: Clinic, forwarded: str) -> None:
         assert await self.tries(clinic, forwarded) == [404]
+
+
+class TestThisMachine:
+    """Load tests and probes from here are not slowed, but for what costs a password hash or a row."""
+
+    async def test_a_burst_of_reads_from_here_passes(self, clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(middleware, "USUAL", Rate(burst=1, per_s=0.001))
+        person = await clinic.person()
+        assert [(await person.get("/api/config")).status for _ in range(3)] == [200, 200, 200]
+
+    async def test_a_burst_of_reads_from_elsewhere_does_not(
+        self, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(middleware, "USUAL", Rate(burst=1, per_s=0.001))
+        person = await clinic.person()
+        answers = [await person.get("/api/config", X_Forwarded_For="198.51.100.1") for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 429, 429]
