@@ -98,6 +98,11 @@ export class ConsoleApp {
     return worked;
   }
 
+  /** The pressed button is gone: go on at the case's name. */
+  focusCase() {
+    this.#case?.focus();
+  }
+
   async signOut() {
     if (this.#case?.hasUnsaved()) await this.#case.save();
     await this.attempt(() => remove('/api/session'));

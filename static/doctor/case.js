@@ -61,12 +61,20 @@ export class CaseView {
 
   update() {
     const { openId, opened, problem } = this.#app.state;
-    fill(this.#problem, problem ? el('p', { class: 'notice error' }, icon('warning'), el('span', {}, problemText(problem))) : null);
+    this.#drawProblem(problem);
     if (!opened) return this.#drawEmpty(openId);
     if (opened.visit.id !== this.#visitId) this.#build(opened);
     const drawn = JSON.stringify(opened);
     if (drawn !== this.#drawn) { this.#drawn = drawn; this.#draw(opened); }
     this.updateCall();
+  }
+
+  /** Once for each problem: an alert that is filled again is spoken again. @param {string|null} problem */
+  #drawProblem(problem) {
+    const drawn = problem ?? '';
+    if (this.#problem.dataset.code === drawn) return;
+    this.#problem.dataset.code = drawn;
+    fill(this.#problem, problem ? el('p', { class: 'notice error' }, icon('warning'), el('span', {}, problemText(problem))) : null);
   }
 
   updateCall() {

@@ -8,7 +8,7 @@ import { confirmAction } from './confirm.js';
 
 /** @param {import('./app.js').ConsoleApp} app @param {import('./state.js').Case} opened @param {Set<string>} can */
 export function claimBar(app, opened, can) {
-  const claim = workButton({ label: t('case.claim'), kind: 'primary' }, async () => { await app.act('claim'); });
+  const claim = workButton({ label: t('case.claim'), kind: 'primary' }, async () => { if (await app.act('claim')) app.focusCase(); });
   const release = workButton({ label: t('case.release') }, async () => { if (await confirmAction('release')) await app.act('release'); });
   const escalate = workButton({ label: t('case.escalate'), kind: 'danger', symbol: 'warning' }, async () => {
     if (await confirmAction('escalate')) await app.act('escalate', { reason: t('case.escalate_reason') });

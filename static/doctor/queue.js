@@ -34,7 +34,7 @@ export class QueueView {
     setText(this.#live, isLive ? '' : t('queue.not_live'));
     this.#live.hidden = isLive;
     this.#empty.hidden = rows.length > 0;
-    const drawn = JSON.stringify([rows, openId]);
+    const drawn = JSON.stringify([rows.map((row) => ({ ...row, waited_s: Math.floor(row.waited_s / 60), late: isLate(row) })), openId]);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     const focused = document.activeElement?.closest('[data-visit]')?.getAttribute('data-visit');
