@@ -57,7 +57,7 @@ class RoomAllocator:
         ranked = {p.key: p.ranked(now) for p in room.publications() if p.received.kind == "video"}
         pictures = []
         for key, subscription in down.subscriptions.items():
-            room.settle(subscription)
+            room.wiring.settle(subscription)
             if ranked.get(key):
                 pictures.append(picture_of(subscription, ranked[key]))
         if not pictures or not any(s.sent.has_transport_cc for s in down.subscriptions.values()):
@@ -74,7 +74,7 @@ class RoomAllocator:
         subscription.set_on()
         if change.layer != PAUSED:
             layer = layers[min(change.layer, len(layers) - 1)]
-            if room.switch(down, subscription, layer) or was_shed:
+            if room.wiring.switch(down.link.peer, subscription, layer) or was_shed:
                 registry.reporter.want_keyframe(layer, now)
         if change.cause != "start":
             name = down.link.name

@@ -152,4 +152,4 @@ class Clockwork:
         room = self._registry.rooms.get(link.name.room)
         down = room.downs.get(link.name.link) if room is not None else None
         if room is not None and down is not None:
-            self._registry.want_keyframes(room, down, time.monotonic())
+            self._registry.reporter.want_keyframes(room, down, time.monotonic())

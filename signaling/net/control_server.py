@@ -46,8 +46,8 @@ class ControlServer:
     async def tell(self) -> None:
         """Send events to every connection as they come; runs for ever."""
         while True:
-            await self._registry.has_events.wait()
-            for event in self._registry.take_events():
+            await self._registry.outbox.is_filled.wait()
+            for event in self._registry.outbox.take():
                 frame = wire.encode_event(event)
                 for writer in list(self._writers):
                     self._write(writer, frame)

@@ -14,6 +14,26 @@ MAX_ROOMS = 1000  # far above what one core carries; bounds memory against a web
 MAX_EVENTS = 4096  # told to nobody while web is away: the snapshot replaces them
 
 
+class Outbox:
+    """The events that web has not been sent yet; the oldest go when nobody takes them."""
+
+    def __init__(self) -> None:
+        self.is_filled = asyncio.Event()
+        self._events: deque[RelayEvent] = deque(maxlen=MAX_EVENTS)
+
+    def tell(self, event: RelayEvent) -> None:
+        """Put an event in."""
+        self._events.append(event)
+        self.is_filled.set()
+
+    def take(self) -> list[RelayEvent]:
+        """Return the events since the last call, in order."""
+        events = list(self._events)
+        self._events.clear()
+        self.is_filled.clear()
+        return events
+
+
 class Registry:
     """All rooms of one relay."""
 
@@ -23,20 +43,8 @@ class Registry:
         self.around = around
         self.reporter = Reporter(around.plane)
         self.is_draining = False
-        self._events: deque[RelayEvent] = deque(maxlen=MAX_EVENTS)
-        self.has_events = asyncio.Event()
-
-    def tell(self, event: RelayEvent) -> None:
-        """Put an event into the queue for web."""
-        self._events.append(event)
-        self.has_events.set()
-
-    def take_events(self) -> list[RelayEvent]:
-        """Return the events since the last call, in order."""
-        events = list(self._events)
-        self._events.clear()
-        self.has_events.clear()
-        return events
+        self.outbox = Outbox()
+        self.tell = self.outbox.tell
 
     def room(self, name: str) -> Room:
         """Return the room, made if it is new; Draining or RoomFull when it may not be."""
@@ -120,15 +128,6 @@ class Registry:
             text = down.offers.offer(down.link.terms())
             name, generation = down.link.name, down.offers.generation
             self.tell(OfferReady(name.room, name.seat, name.link, generation, text, down.offers.tracks()))
-
-    def want_keyframes(self, room: Room, down: DownLinkState, now: float) -> None:
-        """A newcomer needs key frames of what it gets."""
-        for publication in room.publications():
-            subscription = down.subscriptions.get(publication.key)
-            output = (subscription.waiting or subscription.output) if subscription is not None else None
-            for layer in publication.layers.values():
-                if output is not None and output.is_on and output.stream is layer.stream:
-                    self.reporter.want_keyframe(layer, now)
 
 
 def track_of(sent: Sent) -> Track:

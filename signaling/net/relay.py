@@ -72,7 +72,7 @@ class Relay:
             raise BadSdp("another certificate than before: subscribe with a new link id")
         down.link.set_peer(prints, is_client=negotiation.peer_setup(answer) == "passive")
         room.take_subscriptions(down, offers.take_answer(answer))
-        self._registry.want_keyframes(room, down, time.monotonic())
+        self._registry.reporter.want_keyframes(room, down, time.monotonic())
         self._registry.offer(room, down)
 
     def subscribe_offer(self, name: LinkName, text: str) -> Answered:
@@ -94,7 +94,7 @@ class Relay:
         room.downs[name.link] = down
         down.link.set_peer(prints, is_client=is_client)
         room.take_subscriptions(down, sent)
-        registry.want_keyframes(room, down, time.monotonic())
+        registry.reporter.want_keyframes(room, down, time.monotonic())
         return Answered(answer, tuple(track_of(s) for s in sent))
 
     def set_muted(self, room_name: str, seat: str, source: str, muted: bool) -> None:
@@ -114,7 +114,7 @@ class Relay:
             if wish is not None:
                 subscription.is_paused, subscription.max_height = wish.paused, wish.max_height
                 subscription.set_on()
-        self._registry.want_keyframes(room, down, time.monotonic())
+        self._registry.reporter.want_keyframes(room, down, time.monotonic())
 
     def close_link(self, room_name: str, link_id: str) -> None:
         """End one link."""

@@ -90,6 +90,15 @@ class Reporter:
         if layer.throttle.wanted(now):
             self._ask_keyframe(layer)
 
+    def want_keyframes(self, room: Room, down: DownLinkState, now: float) -> None:
+        """A newcomer needs key frames of what it gets."""
+        for publication in room.publications():
+            subscription = down.subscriptions.get(publication.key)
+            output = (subscription.waiting or subscription.output) if subscription is not None else None
+            for layer in publication.layers.values():
+                if output is not None and output.is_on and output.stream is layer.stream:
+                    self.want_keyframe(layer, now)
+
     def _ask_keyframe(self, layer: Layer) -> None:
         layer.stream.awaits_keyframe = True
         publication, ssrc = layer.publication, layer.stream.terms.ssrc

@@ -9,7 +9,8 @@ from signaling.media.negotiation import Outgoing, Received, Sent
 from signaling.net.link import Link
 from signaling.net.plane import Plane
 from signaling.net.publication import Layer, Publication, Subscription, TrackKey
-from signaling.net.records import Output, OutputTerms, Stream, StreamTerms
+from signaling.net.records import Stream, StreamTerms
+from signaling.net.wiring import Wiring
 
 # 24 seats with an up and a down link, and some devices.
 MAX_LINKS = 64
@@ -47,6 +48,7 @@ class Room:
         self.downs: dict[str, DownLinkState] = {}
         self.muted: set[TrackKey] = set()
         self.empty_since: float | None = None
+        self.wiring = Wiring(plane)
         self._plane = plane
 
     def links(self) -> list[Link]:
@@ -95,7 +97,7 @@ class Room:
         stream = self._plane.table.add_stream(publication.link.peer, terms)
         stream.is_muted = publication.key in self.muted
         publication.layers[rid] = Layer(rid, stream, publication)
-        self.wire(publication)
+        self._wire(publication)
         if old is not None:
             self._replace(old, publication.layers[rid])
         return stream
@@ -105,8 +107,7 @@ class Room:
             subscription = down.subscriptions.get(new.publication.key)
             output = subscription.output if subscription is not None else None
             if subscription is not None and output is not None and output.stream is old.stream:
-                subscription.output = self._add_output(new.stream, down, subscription.sent, subscription.output)
-                subscription.set_on()
+                self.wiring.connect(down.link.peer, subscription, new.stream)
         self._plane.table.remove(old.stream)
 
     def _add_repair(self, publication: Publication, ssrc: int, rid: str) -> Stream | None:
@@ -166,7 +167,7 @@ class Room:
         for down in self.downs.values():
             subscription = down.subscriptions.pop(publication.key, None)
             if subscription is not None:
-                self._unwire(subscription)
+                self.wiring.disconnect(subscription)
         peer = publication.link.peer
         ended = [layer.stream for layer in publication.layers.values()]
         for stream in [s for s in peer.streams.values() if s in ended or s.repaired in ended]:
@@ -198,11 +199,11 @@ class Room:
         for key in list(down.subscriptions):
             old = down.subscriptions[key]
             if agreed.get(key) != old.sent:
-                self._unwire(down.subscriptions.pop(key))
+                self.wiring.disconnect(down.subscriptions.pop(key))
         for key, one in agreed.items():
             down.subscriptions.setdefault(key, Subscription(one))
         for publication in self.publications():
-            self.wire(publication)
+            self._wire(publication)
 
     def fill_free(self, down: DownLinkState, tracks: list[Outgoing]) -> None:
         """Send tracks on m-lines that a WHEP client left open: its answer named no SSRC, so the mid must tell."""
@@ -220,7 +221,7 @@ class Room:
             down.free.append(empty)
         self.take_subscriptions(down, tuple(sent))
 
-    def wire(self, publication: Publication) -> None:
+    def _wire(self, publication: Publication) -> None:
         """Let a publication reach every subscriber that agreed to it; the ladder then chooses among its layers."""
         first = next(iter(publication.layers.values()), None)
         if first is None:
@@ -228,53 +229,7 @@ class Room:
         for down in self.downs.values():
             subscription = down.subscriptions.get(publication.key)
             if subscription is not None and subscription.output is None:
-                subscription.output = self._add_output(first.stream, down, subscription.sent, None)
-                subscription.set_on()
-
-    def switch(self, down: DownLinkState, subscription: Subscription, layer: Layer) -> bool:
-        """Let a subscriber have another layer from that one's next key frame on; False when it has it already."""
-        current = subscription.waiting or subscription.output
-        if current is not None and current.stream is layer.stream:
-            return False
-        self.settle(subscription)
-        if subscription.waiting is not None:
-            self._plane.table.remove(subscription.waiting)
-            subscription.waiting = None
-        if subscription.output is not None and subscription.output.stream is layer.stream:
-            return False
-        output = self._add_output(layer.stream, down, subscription.sent, None)
-        self._plane.start_at_keyframe(output, subscription.output)
-        subscription.waiting = output
-        subscription.set_on()
-        return True
-
-    def settle(self, subscription: Subscription) -> None:
-        """When the waiting layer has begun, end the one before it."""
-        waiting = subscription.waiting
-        if waiting is None or waiting.waits:
-            return
-        if subscription.output is not None:
-            self._plane.table.remove(subscription.output)
-        subscription.output, subscription.waiting = waiting, None
-
-    def _unwire(self, subscription: Subscription) -> None:
-        for output in (subscription.waiting, subscription.output):
-            if output is not None:
-                self._plane.table.remove(output)
-        subscription.output = subscription.waiting = None
-
-    def _add_output(self, stream: Stream, down: DownLinkState, sent: Sent, old: Output | None) -> Output:
-        chosen = sent.format
-        rtx = sent.outgoing.rtx_ssrc if chosen.rtx is not None else 0
-        ids = dict(sent.extensions)
-        if not sent.has_transport_cc:
-            ids.pop(codecs.TRANSPORT_CC, None)
-        terms = OutputTerms(sent.outgoing.ssrc, chosen.payload_type, rtx, chosen.rtx or 0, sent.mid, ids)
-        output = self._plane.table.add_output(stream, down.link.peer, terms)
-        if old is not None:
-            output.follow(old)
-            self._plane.table.remove(old)
-        return output
+                self.wiring.connect(down.link.peer, subscription, first.stream)
 
     def set_muted(self, seat: str, source: str, muted: bool) -> None:
         """Stop or resume the forwarding of one source."""
