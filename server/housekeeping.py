@@ -12,6 +12,7 @@ from records.errors import KeyServiceUnavailable, StoreUnavailable
 from records.store import audit_log
 from records.store.admission import Idempotency, Throttle
 from records.store.database import DEFAULT_TENANT, Database
+from records.store.erasure_watch import WATCH_EVERY_S, ErasureWatch
 
 log = logging.getLogger("teleconsult.housekeeping")
 
@@ -25,12 +26,15 @@ class Housekeeping:
     def __init__(self, database: Database, data_dir: Path) -> None:
         self._database = database
         self._data_dir = data_dir
+        actor = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "housekeeping", Purpose.OPERAT, "erasures")
+        self._erasures = ErasureWatch(database, actor)
 
     async def run(self) -> None:
         """Do every chore at its own pace."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_every(audit_log.CHECKPOINT_EVERY_S, self.checkpoint))
             tasks.create_task(_every(SWEEP_EVERY_S, self.sweep))
+            tasks.create_task(_every(WATCH_EVERY_S, self._erasures.look))
 
     async def checkpoint(self) -> None:
         """Sign the audit chain's head into the data folder."""
@@ -45,7 +49,7 @@ class Housekeeping:
                 await repository.sweep()
 
 
-async def _every(period_s: float, act: Callable[[], Awaitable[None]]) -> None:
+async def _every(period_s: float, act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await act()

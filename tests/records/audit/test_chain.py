@@ -1,9 +1,13 @@
 """records/README.md "Audit": the bytes that are hashed and signed."""
 
 import hashlib
+import json
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from records.audit.chain import Checkpoint, genesis, link
 
@@ -33,6 +37,15 @@ class TestCheckpoint:
 
     def test_line_round_trip(self) -> None:
         assert Checkpoint.from_line(CHECKPOINT.to_line()) == CHECKPOINT
+
+    @given(st.recursive(
+        st.none() | st.integers() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+            st.sampled_from(["tenant", "number", "hash", "recorded_us", "key_version", "signature"]), inner),
+    ).map(json.dumps) | st.text(max_size=100))  # fmt: skip
+    def test_any_line_is_a_checkpoint_or_refused(self, line: str) -> None:
+        with suppress(ValueError):
+            assert Checkpoint.from_line(line).to_line()
 
     @pytest.mark.parametrize("line", ["", "{}", "[]", "null", "x", '{"tenant": 5}', '{"tenant": "x", "number": 1}'])
     def test_other_lines_are_refused(self, line: str) -> None:

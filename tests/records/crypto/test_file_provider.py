@@ -1,6 +1,11 @@
 """records/README.md "Keys": the file key service."""
 
+import json
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from records.crypto.file_provider import FileKeyProvider, KeyFile
 from records.crypto.keyring import Wrapped
@@ -25,6 +30,15 @@ class TestKeyFileText:
         with pytest.raises(KeyFileInvalid, match="damaged: restore it from its backup") as caught:
             KeyFile.from_text(text)
         assert "00" not in str(caught.value)
+
+    @given(st.one_of(st.text(max_size=200), st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+            st.sampled_from(["format", "current", "keys", "k1", "x"]), inner, max_size=4),
+    ).map(json.dumps)))  # fmt: skip
+    def test_any_text_is_a_key_file_or_damage(self, text: str) -> None:
+        with suppress(KeyFileInvalid):
+            FileKeyProvider(KeyFile.from_text(text))
 
     def test_key_id_without_number_is_damage(self) -> None:
         with pytest.raises(KeyFileInvalid):

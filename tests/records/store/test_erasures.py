@@ -11,6 +11,7 @@ from records.erasure import ErasureBasis
 from records.errors import AccessDenied, KeyDestroyed, LegalHold, NotFound, RetentionNotOver
 from records.store.audit_log import verify
 from records.store.database import DEFAULT_TENANT
+from records.store.erasure_watch import ErasureWatch
 
 from .conftest import SYSTEM, Store, doctor
 
@@ -20,6 +21,24 @@ FIFTEEN_YEARS_S = timedelta(days=15 * 366).total_seconds()
 async def erase(store: Store, patient_id: UUID, basis: ErasureBasis = ErasureBasis.RETENTION_OVER) -> None:
     async with store.database.unit(SYSTEM) as unit:
         await unit.erasures.erase(patient_id, basis)
+
+
+class TestOtherProcesses:
+    """A process that had the patient's key in its cache lets it go at its next look."""
+
+    async def test_cached_key_is_forgotten(self, store: Store) -> None:
+        patient_id = await store.patient()
+        other = await store.reopen()
+        watch = ErasureWatch(other, SYSTEM)
+        assert await watch.look() == 0
+        async with other.unit(SYSTEM) as unit:
+            await unit.patients.get(patient_id)
+        await erase(store, patient_id, ErasureBasis.GDPR_ARTICLE_17)
+        assert [await watch.look(), await watch.look()] == [1, 0]
+        with pytest.raises(KeyDestroyed):
+            async with other.unit(SYSTEM) as unit:
+                await unit.patients.get(patient_id)
+        await other.close()
 
 
 class TestRefusals:
