@@ -33,6 +33,7 @@ from records.store.resource_rows import (
     cell,
     joined,
     opened,
+    opened_all,
 )
 from records.store.search_run import Page, SearchResult, open_page, run_search
 from records.store.search_sql import Statement
@@ -125,9 +126,9 @@ class Resources:
         record = await self._visible_row(statement, type_, condition)
         if record["deleted"]:
             raise ResourceGone(f"{type_} {id_} was deleted", record["version"])
-        found = await opened(self._unit, record)
-        await self._audit("R", found)
-        return found
+        found = (await opened_all(self._unit, [record]))[:1] or [await opened(self._unit, record)]
+        await self._audit("R", found[0])
+        return found[0]
 
     async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
         """Give one version. Raises ResourceUnknown; ResourceGone for the version that deleted it."""
@@ -154,7 +155,7 @@ class Resources:
             f" where {visible} order by updated_at desc, row desc, version desc limit {MAX_HISTORY}"
         )
         records = await self._unit.raw.fetch(sql, *statement.values)
-        found = [await opened(self._unit, record) for record in records]
+        found = await opened_all(self._unit, records)
         for stored in {s.id: s for s in found}.values():
             await self._audit("R", stored, "history")
         return found

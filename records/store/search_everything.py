@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from records.fhir.query import Access
-from records.store.resource_rows import COLUMNS, FIELD, Stored, opened
+from records.store.resource_rows import COLUMNS, FIELD, Stored, opened_all
 from records.store.search_sql import Statement, compartment_keys
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Fou
     await unit.resources.read(access, "Patient", wanted.patient_id)
     statement = Statement(unit.actor.tenant_id, access, lambda text: unit.blinds(FIELD, text), "r")
     records = await unit.raw.fetch(_sql(statement, wanted), *statement.values)
-    found = [await opened(unit, record) for record in records[: wanted.count]]
+    found = await opened_all(unit, records[: wanted.count])
     for type_ in sorted({s.type for s in found}):
         await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")
-    return Found(found, found[-1].row if len(records) > wanted.count else None)
+    return Found(found, records[wanted.count - 1]["row"] if len(records) > wanted.count else None)
 
 
 def _sql(statement: Statement, wanted: Everything) -> str:

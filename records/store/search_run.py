@@ -16,7 +16,7 @@ from records.errors import CannotOpen
 from records.fhir.errors import BadSearch
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.query import Include, Order, Query
-from records.store.resource_rows import COLUMNS, Stored, opened
+from records.store.resource_rows import COLUMNS, Stored, opened_all
 from records.store.sealing import Cell
 from records.store.search_sql import Statement
 
@@ -67,7 +67,7 @@ async def run_search(unit: Unit, statement: Statement, query: Query, page: Page)
     records = records[: query.count]
     following = replace(page, position=_position(records[-1], query.order)) if has_more else None
     next_page = await _seal_page(unit, following) if following else None
-    matches = [await opened(unit, record) for record in records]
+    matches = await opened_all(unit, records)
     if not wants_total and not has_more and not page.position:
         total = len(matches)
     included = await _included(unit, statement, query, matches)
@@ -201,7 +201,7 @@ async def _follow(unit: Unit, before: Statement, include: Include, frontier: Seq
     if sql is None:
         return []
     records = await unit.raw.fetch(sql, *statement.values)
-    return [await opened(unit, record) for record in records]
+    return await opened_all(unit, records)
 
 
 def _forward_sql(statement: Statement, include: Include, frontier: Sequence[Stored]) -> str | None:

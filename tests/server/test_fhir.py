@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from records.actors import Actor, ActorKind, Purpose
 from records.fhir.validate import find_issues
-from tests.fakes.hospital import Caller, Hospital, hospital
+from records.store.database import DEFAULT_TENANT
+from tests.fakes.hospital import SYSTEM, Caller, Hospital, hospital
 from tests.fakes.official_schema import official_faults
 from tests.fakes.visits import signed_visit
 
@@ -277,6 +279,34 @@ class TestErrors:
         reader = Caller(server, server.token("system/Patient.rs", "system/AuditEvent.rs"))
         reader("GET", "/Encounter")
         assert reader("GET", "/AuditEvent?outcome=4&action=E").json["total"] == 1
+
+
+class TestProjection:
+    """`unit.resources.project` in the unit of whoever changed the visit."""
+
+    def test_a_patients_answer_is_there_at_once(self, fhir: Caller) -> None:
+        seen = fhir.server.call(signed_visit(fhir.server.database))
+        patient = Actor(DEFAULT_TENANT, ActorKind.PATIENT, "session", Purpose.PATRQT, "test", seen.visit)
+
+        async def answer() -> None:
+            async with fhir.server.database.unit(patient) as unit:
+                await unit.intakes.put(seen.visit, {"complaint": "better now"}, final=False)
+                await unit.resources.project(seen.visit)
+
+        fhir.server.call(answer())
+        (response,) = fhir("GET", f"/QuestionnaireResponse?patient={seen.patient}").json["entry"]
+        assert response["resource"]["item"][0]["answer"] == [{"valueString": "better now"}]
+
+    def test_projecting_again_makes_no_version(self, fhir: Caller) -> None:
+        seen = fhir.server.call(signed_visit(fhir.server.database))
+        before = fhir("GET", f"/Encounter/{seen.visit}").version
+
+        async def again() -> None:
+            async with fhir.server.database.unit(SYSTEM) as unit:
+                await unit.resources.project(seen.visit)
+
+        fhir.server.call(again())
+        assert fhir("GET", f"/Encounter/{seen.visit}").version == before
 
 
 class TestOperations:
