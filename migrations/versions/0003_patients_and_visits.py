@@ -14,7 +14,8 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def create_patients() -> None:
+    """Patients, their keys and index tokens."""
     op.execute("""create table patient (
         tenant_id uuid not null, id uuid not null, lang text not null,
         version integer default 1 not null, created_at timestamptz not null,
@@ -38,6 +39,10 @@ def upgrade() -> None:
     )""")
     op.execute("create index patient_index_tenant_id_patient_id_idx on patient_index (tenant_id, patient_id)")
     wall("patient_index", "select, insert, delete")
+
+
+def create_ends() -> None:
+    """What forbids an erasure, and what one leaves."""
     op.execute("""create table legal_hold (
         tenant_id uuid not null, id uuid not null, patient_id uuid not null, placed_by text not null,
         placed_at timestamptz not null, lifted_at timestamptz, reason bytea,
@@ -54,6 +59,10 @@ def upgrade() -> None:
     )""")
     op.execute("create index erasure_tenant_id_patient_id_idx on erasure (tenant_id, patient_id)")
     wall("erasure", "select, insert")
+
+
+def create_visits() -> None:
+    """Visits, their history, where the patient is, what was agreed to."""
     op.execute("""create table visit (
         tenant_id uuid not null, id uuid not null, patient_id uuid not null, state text not null,
         level text, mode text not null, lang text not null, practitioner_id uuid,
@@ -89,6 +98,10 @@ def upgrade() -> None:
         foreign key (tenant_id, visit_id) references visit (tenant_id, id)
     )""")
     wall("consent", "select, insert")
+
+
+def create_documents() -> None:
+    """What is written in a visit."""
     op.execute("""create table intake (
         tenant_id uuid not null, visit_id uuid not null, version integer not null,
         final boolean not null, content bytea not null, updated_at timestamptz not null,
@@ -125,6 +138,13 @@ def upgrade() -> None:
         foreign key (tenant_id, visit_id) references visit (tenant_id, id)
     )""")
     wall("chat_entry", "select, insert")
+
+
+def upgrade() -> None:
+    create_patients()
+    create_ends()
+    create_visits()
+    create_documents()
 
 
 def downgrade() -> None:

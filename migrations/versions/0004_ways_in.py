@@ -14,7 +14,8 @@ branch_labels = None
 depends_on = None
 
 
-def upgrade() -> None:
+def create_tokens() -> None:
+    """Links, sessions and tickets."""
     op.execute("""create table link (
         tenant_id uuid not null, token_hash bytea not null, visit_id uuid not null,
         kind text not null, role text not null, not_before timestamptz not null,
@@ -39,6 +40,10 @@ def upgrade() -> None:
     )""")
     op.execute("create index ticket_tenant_id_expires_at_idx on ticket (tenant_id, expires_at)")
     wall("ticket", "select, insert, update, delete")
+
+
+def create_parties() -> None:
+    """Staff accounts, API clients, settings."""
     op.execute("""create table account (
         tenant_id uuid not null, id uuid not null, email bytea not null, display text not null,
         registration_number text, role text not null, password_hash text not null,
@@ -67,6 +72,11 @@ def upgrade() -> None:
         updated_at timestamptz not null, primary key (tenant_id, name)
     )""")
     wall("setting", "select, insert, update")
+
+
+def upgrade() -> None:
+    create_tokens()
+    create_parties()
 
 
 def downgrade() -> None:

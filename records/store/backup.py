@@ -62,6 +62,15 @@ class Restored:
     """Tables whose content is not what was dumped."""
 
 
+async def server_major(url: str) -> int:
+    """Return the server's major version. Take programs of the same: a newer pg_restore says what older ones refuse."""
+    connection = await asyncpg.connect(url)
+    try:
+        return int(connection.get_server_version().major)
+    finally:
+        await connection.close()
+
+
 async def dump(place: Place, folder: Path) -> dict[str, Fingerprint]:
     """Write both files into a folder; return the fingerprints of what they hold. Raises BackupFailed."""
     _make_private(folder)

@@ -49,7 +49,8 @@ async def _drill(settings: Settings, place: backup.Place, folder: Path) -> int:
 def _place(settings: Settings, reached: Settings) -> backup.Place:
     """An embedded database lets its superuser in by the account that runs this; another's URL must name such a role."""
     assert reached.database_url is not None, "inside reachable()"
-    programs = find_binaries(settings.postgres_bin, unprivileged_account()).folder
+    major = asyncio.run(backup.server_major(reached.database_url))
+    programs = find_binaries(settings.postgres_bin, unprivileged_account(), major).folder
     if settings.database_url is None:
         return backup.Place(programs, _as(SUPERUSER, reached.database_url), LOGIN_ROLE)
     owner = urlsplit(reached.database_url).username or LOGIN_ROLE

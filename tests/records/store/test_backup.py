@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 from records.erasure import ErasureBasis
 from records.errors import KeyDestroyed
 from records.store.audit_log import verify, write_checkpoint
-from records.store.backup import BackupFailed, Place, drill, dump, restore
+from records.store.backup import BackupFailed, Place, drill, dump, restore, server_major
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.inspection import inspect
 from records.store.key_file import load_keyring
@@ -24,9 +24,10 @@ Url = Callable[[str], str]
 
 
 @pytest.fixture
-def place(store: Store, cluster: object) -> Place:
+async def place(store: Store, cluster: object) -> Place:
     admin: Url = cluster.admin  # type: ignore[attr-defined]  # tests.conftest.Cluster
-    return Place(find_binaries(None, unprivileged_account()).folder, admin(name_of(store.url)), LOGIN_ROLE)
+    url = admin(name_of(store.url))
+    return Place(find_binaries(None, unprivileged_account(), await server_major(url)).folder, url, LOGIN_ROLE)
 
 
 def name_of(url: str) -> str:
