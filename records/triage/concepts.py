@@ -51,6 +51,14 @@ _CONNECTORS = {"and", "or", "in", "on", "at", "with", "left", "right", "both", "
 _CONNECTORS |= {"和", "及", "或", "与", "跟", "到", "往", "、", "左", "右", "两", "上", "下", "还", "有"}
 
 
+# Words of set phrases that are no body part and no complaint ("blood pressure").
+ATOM_BLOCKER = "atoms"
+
+
+def _overlaps(one: Hit, other: Hit) -> bool:
+    return one.first < other.last and other.first < one.last
+
+
 def read(text: str, field: str, lexicon: Lexicon) -> Reading:
     """Return everything the lexicon finds in one text."""
     normal = _without_slips(normalise(text, lexicon.traditional), lexicon)
@@ -61,10 +69,11 @@ def read(text: str, field: str, lexicon: Lexicon) -> Reading:
         if _is_whole(normal.plain, first, last):
             for tag in tags:
                 sorts[tag.sort].append(Hit(first, last, tag.name))
-    blockers = tuple(sorts["blocker"])
+    blockers = tuple(hit for hit in sorts["blocker"] if hit.name != ATOM_BLOCKER)
+    atoms = [hit for hit in sorts["atom"] if not any(_overlaps(hit, b) for b in sorts["blocker"] if b.name == ATOM_BLOCKER)]
     mentions = [Mention(hit.name, field, hit.first, hit.last, ((hit.first, hit.last),)) for hit in sorts["concept"]]
     mentions = _longest(mentions)
-    mentions += _near_mentions(normal, sorts["atom"], lexicon, field)
+    mentions += _near_mentions(normal, atoms, lexicon, field)
     kept = [mention for mention in mentions if not any(_touches(mention, blocker) for blocker in blockers)]
     kept = _without_vague(_without_swallowed(kept, lexicon), lexicon)
     kept.sort(key=lambda mention: (mention.first, mention.last))

@@ -73,7 +73,7 @@ _AGE_PATTERNS = (
 _UNIT_YEARS |= {"月": 1 / 12, "个月": 1 / 12, "天": 1 / 365, "日": 1 / 365, "周": 1 / 52}
 # Words that tell an age group, and a typical age in years for it.
 _AGE_WORDS = (
-    (re.compile(r"newborn|neonate|新生儿|刚出生"), 0.04),
+    (re.compile(r"newborn|neonate|新生儿|刚出生|满月"), 0.08),
     (
         re.compile(
             r"\b(?:my|the|our) (?:infant|baby)\b|\binfant\b|\bbaby (?:boy|girl|is|has|was|won't|keeps|just)\b|婴儿|我家宝宝|宝宝|小宝"
@@ -117,7 +117,7 @@ _FEMALE = re.compile(
 )
 _MALE = re.compile(
     r"\b(?:man|male|boy|gentleman|my (?:husband|father|dad|son|brother|grandpa|grandfather|uncle|boyfriend))\b"
-    r"|\d\s*(?:y|yo|y/o)?\s*/?\s*m\b|\bm\s*/?\s*\d{2}\b|男性|男[，,孩婴士宝子]|[，,]男|我(?:爸|爷爷|丈夫|老公|哥|弟|儿子)|大爷|老头"
+    r"|\d\s*(?:y|yo|y/o)?\s*/?\s*m\b|(?<!')\bm\s*/?\s*\d{2}\b|男性|男[，,孩婴士宝子]|[，,]男|我(?:爸|爷爷|丈夫|老公|哥|弟|儿子)|大爷|老头"
 )
 
 
