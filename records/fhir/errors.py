@@ -156,3 +156,27 @@ class TooCostly(FhirError):
     code = "fhir-too-costly"
     status = 413
     issue_code = "too-costly"
+
+
+class UnsupportedBody(FhirError):
+    """The body has a media type that this interaction does not take."""
+
+    code = "fhir-unsupported-media-type"
+    status = 415
+    issue_code = "not-supported"
+
+
+class NotAcceptable(FhirError):
+    """The client accepts no format that this server speaks."""
+
+    code = "fhir-not-acceptable"
+    status = 406
+    issue_code = "not-supported"
+
+
+class TooManyAtOnce(FhirError):
+    """More requests are in work than this process takes."""
+
+    code = "fhir-throttled"
+    status = 429
+    issue_code = "throttled"

@@ -103,7 +103,7 @@ def _version(tag: Any, where: str) -> int | None:
 
 
 def in_order(steps: Sequence[Step]) -> list[Step]:
-    """Give the order of processing: delete, create, update, read; updates by id, so that transactions never deadlock."""
+    """Give the order of processing: delete, create, update, read; updates by id, so that none deadlock."""
     return sorted(steps, key=lambda s: (_ORDER[s.method], s.type, s.id, s.number))
 
 

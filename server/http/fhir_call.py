@@ -21,9 +21,12 @@ from records.fhir.errors import (
     Forbidden,
     Issue,
     NoSuchInteraction,
+    NotAcceptable,
     ResourceGone,
     TooCostly,
+    TooManyAtOnce,
     UnknownType,
+    UnsupportedBody,
 )
 from records.fhir.interactions import INTERACTIONS
 from records.fhir.outcome import operation_outcome
@@ -145,30 +148,6 @@ class Call:
 
 
 PATCH_TYPES = frozenset(("application/json-patch+json", "application/merge-patch+json"))
-
-
-class UnsupportedBody(FhirError):
-    """The body has a media type that this interaction does not take."""
-
-    code = "fhir-unsupported-media-type"
-    status = 415
-    issue_code = "not-supported"
-
-
-class NotAcceptable(FhirError):
-    """The client accepts no format that this server speaks."""
-
-    code = "fhir-not-acceptable"
-    status = 406
-    issue_code = "not-supported"
-
-
-class TooManyAtOnce(FhirError):
-    """More requests are in work than this process takes."""
-
-    code = "fhir-throttled"
-    status = 429
-    issue_code = "throttled"
 
 
 async def read_body(request: web.Request) -> bytes:

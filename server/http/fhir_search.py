@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from records.fhir.bundle import Entry, part_of, searchset
-from records.fhir.errors import BadSearch, NotSupported, UnknownType
+from records.fhir.errors import BadSearch, NotSupported, UnknownType, UnsupportedBody
 from records.fhir.interactions import COMPARTMENTS, INTERACTIONS
 from records.fhir.query import Query
 from records.fhir.search import Surroundings, parse_search
@@ -16,7 +16,7 @@ from records.store.resource_rows import Stored
 from records.store.search_run import Page, SearchResult
 from records.store.unit import Unit
 from server.http.fhir_audit import search_audit_events
-from server.http.fhir_call import Call, UnsupportedBody, answer, read_body
+from server.http.fhir_call import Call, answer, read_body
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -1,8 +1,9 @@
 """
-FHIR beside a bare handler: requests/s, resources/s and latencies of both in the same run, and their ratio.
+FHIR beside a bare handler: requests/s, bundles/s and latencies of both in the same run, and their ratio.
 
-Run `python -m tests.bench.fhir_ratio --patients 20000 --seconds 10`. PostgreSQL 18 with its usual durability, encryption
-and audit on, one web process each, load from this process over keep-alive connections; all of it shares the machine.
+Run `python -m tests.bench.fhir_ratio --patients 20000 --seconds 10`. PostgreSQL 18 with its usual durability,
+encryption and audit on, one web process each, load from this process over keep-alive connections; all of it shares
+the machine.
 """
 
 from __future__ import annotations
@@ -214,9 +215,13 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=10.0)
     arguments = parser.parse_args()
-    with database() as (url, admin), tempfile.TemporaryDirectory() as folder:
-        with process("bare", admin, "18471") as bare, process("ours", url, "18472", folder) as ours:
-            asyncio.run(run(bare, ours, arguments.patients, arguments.seconds))
+    with (
+        database() as (url, admin),
+        tempfile.TemporaryDirectory() as folder,
+        process("bare", admin, "18471") as bare,
+        process("ours", url, "18472", folder) as ours,
+    ):
+        asyncio.run(run(bare, ours, arguments.patients, arguments.seconds))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The two servers of fhir_ratio.py, each a process: ours, and a bare aiohttp + asyncpg handler that keeps JSON in the clear."""
+"""The two servers of fhir_ratio.py, each a process: ours, and a bare handler that keeps JSON in the clear."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ async def serve_bare(url: str, port: int) -> None:
     bare = Bare(pool)
     app = web.Application(client_max_size=16 << 20)
     app.add_routes([
-        web.post("/fhir/Patient", bare.create), web.get("/fhir/Patient", bare.search), web.post("/fhir", bare.transaction),
+        web.post("/fhir/Patient", bare.create), web.get("/fhir/Patient", bare.search),
+        web.post("/fhir", bare.transaction),
         web.get("/fhir/Patient/{id}", bare.read), web.put("/fhir/Patient/{id}", bare.update),
     ])  # fmt: skip
     runner = web.AppRunner(app)

@@ -1,4 +1,4 @@
-"""Search over sealed records: kinds, comparators, modifiers, chains, includes, pages, compartments. One database for all."""
+"""Search over sealed records: kinds, comparators, modifiers, chains, includes, pages, compartments."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ RESOURCES: list[dict[str, Any]] = [
     },
     {
         "resourceType": "Patient", "id": "p2", "active": False, "gender": "female", "birthDate": "1990",
-        "name": [{"text": "李四", "family": "李", "given": ["四"]}], "identifier": [{"system": "urn:his", "value": "a-2"}],
+        "name": [{"text": "李四", "family": "李", "given": ["四"]}],
+        "identifier": [{"system": "urn:his", "value": "a-2"}],
     },
     {"resourceType": "Patient", "id": "p3", "birthDate": "2020-05", "deceasedDateTime": "2021-01-01"},
     {
         "resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "VR"},
-        "subject": {"reference": "Patient/p1"}, "period": {"start": "2024-01-10T10:00:00Z", "end": "2024-01-12T10:00:00Z"},
+        "subject": {"reference": "Patient/p1"},
+        "period": {"start": "2024-01-10T10:00:00Z", "end": "2024-01-12T10:00:00Z"},
         "serviceProvider": {"reference": "Organization/o1"},
     },
     observation("b1", "p1", "8480-6", 120, "2024-01-10T10:30:00Z"),
@@ -162,7 +164,8 @@ def fhir(cluster: Cluster, migrated_template: str, tmp_path_factory: pytest.Temp
         with hospital(cluster.login(name), folder) as server:
             caller = Caller(server, server.token("system/*.cruds"))
             entries = [
-                {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in RESOURCES
+                {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}}
+                for r in RESOURCES
             ]
             reply = caller("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
             assert reply.status == 200, reply.json
@@ -267,7 +270,8 @@ class TestRefused:
         [
             "Patient?name:contains=x", "Patient?_sort=name", "Patient?_sort=nothing", "Patient?_summary=some",
             "Patient?_include=Potato:x", "Patient?_has:Potato:x:y=1", "Patient?_has:Observation:code:status=x",
-            "Patient?name.family=x", "Patient?birthdate=xx1980", "Patient?identifier=a|b|c", "Observation?value-quantity=x",
+            "Patient?name.family=x", "Patient?birthdate=xx1980", "Patient?identifier=a|b|c",
+            "Observation?value-quantity=x",
             "Observation?code-value-quantity=8480-6", "Patient?gender:missing=maybe", "Patient?_count=-1",
             "Observation?patient.organization.partof.partof.partof.name=x", "Patient?_lastUpdated=yesterday",
             "Patient?name=%00",
