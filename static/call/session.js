@@ -14,6 +14,8 @@ import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
 // Fine enough for the 2 s patience of recovery.js, coarse enough to cost nothing on an old phone.
 const WATCH_EVERY_MS = 500;
 const STATS_EVERY_MS = 2_000;
+// A tile that grows by a few pixels is no reason for another layer.
+const HEIGHT_STEP = 90;
 // A relay that is killed is back in about two seconds.
 const REFUSED_PAUSE_MS = 1_000;
 /** Problems after which another ticket will not help. */
@@ -45,6 +47,8 @@ export class CallSession {
   #down;
   #watches = { up: newWatch(0), down: newWatch(0) };
   #isStarted = false;
+  /** @type {Map<string, number>} */
+  #heights = new Map();
   /** The practitioner has called the patient from this page. */
   hasRung = false;
   /** @type {import('../media/quality.js').Sample|null} */
@@ -108,6 +112,14 @@ export class CallSession {
   /** @param {string} text */
   chat(text) {
     this.#socket.send('chat', { text, key: crypto.randomUUID() });
+  }
+
+  /** How large a picture is shown: the relay sends no more than that. @param {string} key "seat/source" @param {number} pixels */
+  showAt(key, pixels) {
+    const height = Math.max(HEIGHT_STEP, Math.ceil(pixels / HEIGHT_STEP) * HEIGHT_STEP);
+    if (this.#heights.get(key) === height) return;
+    this.#heights.set(key, height);
+    this.#wishLayers();
   }
 
   markChatRead() {
@@ -237,8 +249,14 @@ export class CallSession {
 
   #wishLayers() {
     const wishes = this.state.tracks.filter((track) => track.kind === 'video')
-      .map((track) => ({ mid: track.mid, paused: this.state.audioOnly }));
+      .map((track) => this.#wish(track));
     if (wishes.length) this.#socket.send('layers', { wishes });
+  }
+
+  /** @param {import('../types.js').Track} track */
+  #wish({ mid, seat, source }) {
+    const height = this.#heights.get(`${seat}/${source}`);
+    return { mid, paused: this.state.audioOnly, ...(height ? { max_height: height } : {}) };
   }
 
   /** @param {'up'|'down'} link @param {string} state */

@@ -71,6 +71,7 @@ export class Tiles {
     const isMuted = seat.muted.includes(source);
     const track = session.state.audioOnly || isMuted ? undefined : session.media.get(key);
     showTrack(tile.video, track);
+    if (track) session.showAt(key, tile.element.clientHeight * devicePixelRatio);
     tile.element.classList.toggle('has-picture', Boolean(track));
     tile.element.classList.toggle('speaks', session.state.speaker === seat.seat);
     tile.element.classList.toggle('gone', seat.presence !== 'present');

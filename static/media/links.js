@@ -11,8 +11,12 @@
  * @property {(state: string) => void} onState RTCPeerConnection.connectionState
  */
 
-// One call must fit a phone's uplink; sound is protected by priority, picture by this ceiling (consultation.md §11).
-const VIDEO_MAX_BPS = 1_200_000;
+/**
+ * Two layers of the camera (RFC 8853), lowest first: the small one for many tiles or a thin line, the full one for a large
+ * tile. A third costs an old phone more than it gives at 640x360. Ceilings: about twice what a talking head needs there.
+ * @type {RTCRtpEncodingParameters[]}
+ */
+const CAMERA_LAYERS = [{ rid: 'l', scaleResolutionDownBy: 2, maxBitrate: 200_000 }, { rid: 'h', maxBitrate: 1_200_000 }];
 
 /** @typedef {'microphone'|'camera'} OwnSource */
 
@@ -20,7 +24,6 @@ export class UpLink {
   /** @type {RTCPeerConnection|null} */
   #peer = null;
   #generation = 0;
-  #answered = 0;
   #again = false;
   /** @type {Map<OwnSource, MediaStreamTrack|null>} */
   #tracks = new Map();
@@ -67,8 +70,6 @@ export class UpLink {
     const peer = this.#peer;
     if (!peer || generation !== this.#generation || peer.signalingState !== 'have-local-offer') return;
     await peer.setRemoteDescription({ type: 'answer', sdp });
-    this.#answered = generation;
-    await this.#prefer();
     if (this.#again) { this.#again = false; await this.restart(); }
   }
 
@@ -82,7 +83,8 @@ export class UpLink {
   /** @param {RTCPeerConnection} peer */
   #addTransceivers(peer) {
     for (const [source, kind] of /** @type {[OwnSource, 'audio'|'video'][]} */ ([['microphone', 'audio'], ['camera', 'video']])) {
-      const transceiver = peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly' });
+      const layers = source === 'camera' ? { sendEncodings: CAMERA_LAYERS } : {};
+      const transceiver = peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers });
       this.#transceivers.set(source, transceiver);
     }
   }
@@ -96,16 +98,6 @@ export class UpLink {
     this.#generation += 1;
     const sources = Object.fromEntries([...this.#transceivers].map(([source, transceiver]) => [transceiver.mid, source]));
     this.#ports.send('publish', { generation: this.#generation, sdp: peer.localDescription?.sdp, sources });
-  }
-
-  /** Sound before picture when the line is thin. */
-  async #prefer() {
-    const camera = this.#transceivers.get('camera')?.sender;
-    const parameters = camera?.getParameters();
-    if (!camera || !parameters?.encodings.length) return;
-    parameters.encodings[0].maxBitrate = VIDEO_MAX_BPS;
-    parameters.degradationPreference = 'balanced';
-    await camera.setParameters(parameters).catch(() => undefined); // a browser without these knobs still sends
   }
 }
 
