@@ -146,26 +146,31 @@ def _near_mentions(normal: Normal, hits: Sequence[Hit], lexicon: Lexicon, field:
     for hit in hits:
         atoms.setdefault(hit.name, []).append(hit)
     sites = [hit for hit in hits if hit.name in lexicon.sites]
+    words = [hit for hit in hits if hit.name not in lexicon.sites]
     found: dict[tuple[str, int, int], Mention] = {}
     for phrase in lexicon.near:
         if all(atom in atoms for atom in phrase.atoms):
-            for parts in _arrangements(normal.plain, phrase, atoms, sites):
+            for parts in _arrangements(normal.plain, phrase, atoms, (sites, words)):
                 first, last = min(p[0] for p in parts), max(p[1] for p in parts)
                 found[phrase.concept, first, last] = Mention(phrase.concept, field, first, last, parts)
     return list(found.values())
 
 
 def _arrangements(
-    plain: str, phrase: NearPhrase, atoms: Mapping[str, Sequence[Hit]], sites: Sequence[Hit]
+    plain: str, phrase: NearPhrase, atoms: Mapping[str, Sequence[Hit]], around: tuple[Sequence[Hit], Sequence[Hit]]
 ) -> list[tuple[tuple[int, int], ...]]:
     chains: list[tuple[Hit, ...]] = [(hit,) for hit in atoms[phrase.atoms[0]]]
     for atom in phrase.atoms[1:]:
-        chains = [(*chain, hit) for chain in chains for hit in atoms[atom] if _joins(plain, chain, hit, phrase, sites)]
+        chains = [(*chain, hit) for chain in chains for hit in atoms[atom] if _joins(plain, (*chain, hit), phrase, around)]
     return [tuple(sorted((hit.first, hit.last) for hit in chain)) for chain in chains]
 
 
-def _joins(plain: str, chain: tuple[Hit, ...], hit: Hit, phrase: NearPhrase, sites: Sequence[Hit]) -> bool:
-    """Whether the hit stands near the chain, with no other body part claiming it."""
+def _joins(
+    plain: str, hits: tuple[Hit, ...], phrase: NearPhrase, around: tuple[Sequence[Hit], Sequence[Hit]]
+) -> bool:
+    """Whether the last hit stands near the others, with no other body part (around[0]) claiming it."""
+    *chain, hit = hits
+    sites, words = around
     if any(one.first < hit.last and hit.first < one.last for one in chain):
         return False
     nearest = min(chain, key=lambda one: min(abs(one.last - hit.first), abs(hit.last - one.first)))
@@ -173,7 +178,8 @@ def _joins(plain: str, chain: tuple[Hit, ...], hit: Hit, phrase: NearPhrase, sit
     between = plain[left.last : right.first]
     rivals = [s for s in sites if left.last <= s.first and s.last <= right.first and s.name not in phrase.atoms]
     if rivals or COMMA in between or "、" in between:
-        return len(between) < 80 and _is_only_a_list(plain, left.last, right.first, rivals)
+        fillers = rivals or [a for a in words if left.last <= a.first and a.last <= right.first]
+        return len(between) < 80 and _is_only_a_list(plain, left.last, right.first, fillers)
     if SENTENCE_END in between or any(word in between + " " for word in _CONTRAST):
         return False
     limit = MAX_GAP_HAN if any(one > "\u3400" for one in between) else MAX_GAP_LATIN

@@ -39,7 +39,7 @@ class _Scope:
 # Where a list under "no" or "history of" ends.
 _STOP = re.compile(
     r"\n| (?:but|however|although|though|except|because|sinc|who|which|present|complain|report|now|then|still|instead"
-    r"|yet|today|only|just|until|develop|arriv|brought|wak|notic|began|begin|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"  # noqa: E501 - one expression
+    r"|yet|today|only|just|until|develop|arriv|brought|wak|notic|began|begin|has|p w|c o|admit|despit|with)\b| (?:and|or) (?:i|he|she|they|it|there|has|have|is|am|are|feel|now|this|had)\b"  # noqa: E501 - one expression
     r"|, (?:i|he|she|they|it|there|we|has|have|is|feel|now|start|and (?:i|he|she|is|has|have|had|it))\b"
     r"|但|不过|可是|然而|却|只是|就是|而且|仅|只有|现在|目前|今天|今日|因为|因|后来|之后|并且|伴有|伴(?!有)|同时|近"
 )

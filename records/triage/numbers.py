@@ -53,6 +53,7 @@ _AGE_PATTERNS = (
     re.compile(rf"\b({_NUMBER}|{_WORD_NUMBER})[\s-]*(?P<unit>y|m|w|d)(?:ea|o?nt|ee|a)?(?:r|h|k|y)?s?[\s-]*olds?\b"),
     re.compile(r"\b(\d{1,3})\s*-?(?P<unit>y)(?:rs?|ears?)?[\s/.-]*o\b"),
     re.compile(r"\b(\d{1,2})\s*(?P<unit>m)(?:o|os|onths?)?[\s/.-]*o(?:ld)?\b"),
+    re.compile(r"\b(\d{1,2})\s*-?(?P<unit>m|w|d)(?:k|o|th|ay|eek|onth)?s?[\s-]*(?:old\s*)?(?:m|f|male|female|boy|girl|infant|baby)\b"),
     re.compile(r"\baged?\s*(?:is|of|:|=)?\s*(\d{1,3})\b(?!\s*(?P<unit>m|w|d)o)"),
     re.compile(r"\b(\d{1,3})\s*(?:y|yrs?|years?)?[\s/,-]*(?:m|f|male|female)\b(?!\w|/|')(?!\s*/)"),
     re.compile(
