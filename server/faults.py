@@ -40,6 +40,12 @@ class DatabaseForeign(StartFault):
     code = "database-foreign"
 
 
+class KeyWrong(StartFault):
+    """The key file is whole, but the database was sealed with another one."""
+
+    code = "key-wrong"
+
+
 class AccountMissing(StartFault):
     """Started as root, and there is no unprivileged account to drop to."""
 

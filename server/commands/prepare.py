@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+from records.actors import Actor, ActorKind, Purpose
+from records.errors import CannotOpen
+from records.store.database import DEFAULT_TENANT
 from records.store.faults import FAULTS
 from records.store.key_file import create_key_file, load_key_file
+from records.store.keys import ROOT_KINDS
 from records.store.migrate import upgrade
+from server.commands.reach import opened
 from server.config import Settings
-from server.faults import DatabaseUnavailable
+from server.faults import DatabaseUnavailable, KeyWrong
+
+ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "prepare", Purpose.SYSADMIN, "prepare")
 
 
 def make_key(settings: Settings) -> None:
@@ -19,13 +26,28 @@ def make_key(settings: Settings) -> None:
 
 def prepare(settings: Settings) -> None:
     """
-    Check the key file, and bring the database to this program's schema.
+    Check the key file, bring the database to this program's schema, and check that the two belong together.
 
     Raises:
-        KeyFileInvalid, DatabaseUnavailable: each says what to do.
+        KeyFileInvalid, DatabaseUnavailable, KeyWrong: each says what to do.
     """
     load_key_file(settings.key_file)
     migrate(settings)
+    asyncio.run(_open_keys(settings))
+
+
+async def _open_keys(settings: Settings) -> None:
+    """Better no start than a second key in records that the first one sealed."""
+    async with opened(settings) as database:
+        try:
+            async with database.unit(ACTOR) as unit:
+                for kind in ROOT_KINDS:
+                    await unit.keys.root(kind)
+        except CannotOpen:
+            raise KeyWrong(
+                f"The key file {settings.key_file} is not the one that this database was sealed with.",
+                "put the right one in its place from its backup, or name it by TELECONSULT_KEY_FILE.",
+            ) from None
 
 
 def migrate(settings: Settings) -> None:
