@@ -131,15 +131,15 @@ def _keys_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _staff(settings: Settings, arguments: Arguments) -> int:
-    from server.commands.staff import add
+    from server.commands.staff import add, disable
 
-    return add(settings, arguments)
+    return add(settings, arguments) if arguments.what == "add" else disable(settings, arguments)
 
 
 def _staff_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["add"])
+    parser.add_argument("what", choices=["add", "disable"])
     parser.add_argument("--email", required=True)
-    parser.add_argument("--display", required=True, help="professional name that patients see")
+    parser.add_argument("--display", default="", help="professional name that patients see; default: the e-mail's name")
     parser.add_argument("--registration-number", metavar="NUMBER")
     parser.add_argument("--role", choices=["doctor", "desk"], default="doctor")
 
@@ -184,7 +184,10 @@ COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("backup", "`backup DIR` dumps the database; `--drill` proves it comes back.", _backup, _backup_options),
     CommandLine("keys", "`keys rotate` and `keys retire` renew a level of keys, online.", _keys, _keys_options),
     CommandLine(
-        "staff", "`staff add` makes a login; the password is read from standard input.", _staff, _staff_options
+        "staff",
+        "`staff add` makes a login, the password is read from standard input; `staff disable` ends one at once.",
+        _staff,
+        _staff_options,
     ),
     CommandLine("link", "Print a new patient link for a visit; older ones end.", _link, _link_options),
     CommandLine("web", "The web process.", _web, _web_options, is_internal=True),

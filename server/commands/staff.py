@@ -1,4 +1,4 @@
-"""`staff add`: a login for a member of staff."""
+"""`staff add`: a login for a member of staff. `staff disable`: its end, at once and everywhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from records.actors import Actor, ActorKind, Purpose
 from records.store.accounts import NewAccount
 from records.store.database import DEFAULT_TENANT
+from server.auth import accounts
 from server.auth.passwords import Passwords, PasswordTooShort
 from server.commands.reach import opened, reachable
 from server.config import Settings
@@ -22,15 +23,32 @@ class PasswordRefused(StartFault):
     code = "password-refused"
 
 
+class NoSuchLogin(StartFault):
+    """`staff disable` names nobody."""
+
+    code = "no-such-login"
+
+
 def add(settings: Settings, arguments: argparse.Namespace) -> int:
     """Read the password, twice at a terminal, and make the account."""
     password_hash = _hashed(_password())
+    display = arguments.display or arguments.email.partition("@")[0]
     account = NewAccount(
-        arguments.email, arguments.display, arguments.registration_number, arguments.role, password_hash
+        arguments.email, display, arguments.registration_number, arguments.role, password_hash
     )
     with reachable(settings) as reached:
         asyncio.run(_add(reached, account))
     print(f"{arguments.email} may log in at {settings.public_url}/console.")
+    return 0
+
+
+def disable(settings: Settings, arguments: argparse.Namespace) -> int:
+    """End the account and every session of it; visits and signatures stay."""
+    with reachable(settings) as reached:
+        is_known = asyncio.run(_disable(reached, arguments.email))
+    if not is_known:
+        raise NoSuchLogin("No login has this e-mail address.", "check the spelling; a disabled login is none.")
+    print(f"{arguments.email} may no longer log in; every open session has ended.")
     return 0
 
 
@@ -51,6 +69,11 @@ def _hashed(password: str) -> str:
         raise PasswordRefused(str(error), "choose a longer one; a sentence is easy to keep.") from None
     finally:
         passwords.close()
+
+
+async def _disable(settings: Settings, email: str) -> bool:
+    async with opened(settings) as database:
+        return await accounts.disable(database, email)
 
 
 async def _add(settings: Settings, account: NewAccount) -> None:
