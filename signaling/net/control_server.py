@@ -94,7 +94,8 @@ class ControlServer:
             return wire.encode({"re": number, "error": {"code": "internal", "detail": "a fault of the relay"}})
 
     def _carry_out(self, message: dict[str, Any]) -> Any:
-        request = REQUESTS.get(message.get("type", ""))  # type: ignore[arg-type]  # any JSON value may stand there
+        kind = message.get("type")
+        request = REQUESTS.get(kind) if isinstance(kind, str) else None
         if request is None:
             raise BadRequest("unknown request type")
         if request is _snapshot:

@@ -79,6 +79,7 @@ class DtlsAssociation:
         if self._transport.state != "connected":
             raise HandshakeFailed("refused")
         session = self._transport._rx_srtp, self._transport._tx_srtp
+        assert self._transport._ssl is not None  # made by start()
         chosen = self._transport._ssl.get_selected_srtp_profile()
         profile = next(p for p in PROFILES if p.openssl_profile == chosen)
         return Keys(InPlace(session[0]), InPlace(session[1]), TAG_BYTES[profile.libsrtp_profile])

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass, field
+from typing import Literal
 
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from signaling.media import ice, stun
 from signaling.media.ice import Consent, Credentials, IceLite
 from signaling.media.negotiation import Terms
+from signaling.media.reports import LinkStatus
 from signaling.net.dtls import DtlsAssociation, DtlsPipe, HandshakeFailed, fingerprint
 from signaling.net.plane import Plane
 from signaling.net.port import Address
@@ -22,6 +24,7 @@ class Surroundings:
     """What every link of a relay shares."""
 
     plane: Plane
+    """Or the native one, which has the same interface."""
     certificate: RTCCertificate
     addresses: tuple[Address, ...]
     tasks: asyncio.TaskGroup
@@ -46,7 +49,7 @@ def new_credentials() -> Credentials:
 class PathChange:
     """A selected path that is not the first."""
 
-    cause: str
+    cause: Literal["restart", "migration"]
     silence_s: float
 
 
@@ -54,7 +57,7 @@ class PathChange:
 class Progress:
     """What happened on a link and web has not been told yet."""
 
-    states: list[str] = field(default_factory=list)
+    states: list[LinkStatus] = field(default_factory=list)
     changes: list[PathChange] = field(default_factory=list)
 
 
@@ -80,7 +83,7 @@ class Link:
         self._fingerprints: list[tuple[str, str]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_secure = False
-        self._told = "connecting"
+        self._told: LinkStatus = "connecting"
 
     # Signalling
 
@@ -136,7 +139,7 @@ class Link:
     def is_closed(self) -> bool:
         return self.ice.state is Consent.CLOSED
 
-    def state(self) -> str:
+    def state(self) -> LinkStatus:
         """Return the state as web is told it: connected needs the keys too."""
         if self.ice.state is Consent.CONNECTED and not self._is_secure:
             return "connecting"
@@ -168,7 +171,8 @@ class Link:
 
     def _select(self, address: Address, cause: str, now: float) -> None:
         if cause != "first":
-            self.progress.changes.append(PathChange(cause, max(0.0, now - self.peer.heard_at)))
+            kind: Literal["restart", "migration"] = "restart" if cause == "restart" else "migration"
+            self.progress.changes.append(PathChange(kind, max(0.0, now - self.peer.heard_at)))
             self._around.news.add(self)
         self.peer.address = address
 

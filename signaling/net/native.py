@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from cffi import FFI
+from cffi import FFI  # type: ignore[import-untyped]  # has no stubs among our packages
 
 SOURCES = Path(__file__).resolve().parent.parent / "native"
 LIBRARY = SOURCES / f"kernel-{sysconfig.get_platform()}.so"

@@ -111,7 +111,7 @@ class NativeStream:
         c.codec = CODECS.get(terms.codec.lower(), 0)
         c.level_id = terms.extensions.get(codecs.AUDIO_LEVEL, 0)
         if terms.repaired is not None:
-            c.repaired = terms.repaired.c
+            c.repaired = terms.repaired.c  # type: ignore[attr-defined]  # on this plane every stream is a native one
         for uri in codecs.PASSED_ON:
             if uri in terms.extensions:
                 c.passed[terms.extensions[uri]] = codecs.EXTENSIONS[uri]
@@ -185,8 +185,10 @@ class NativeTable:
         """Forget a peer, its streams and its outputs."""
         if self.peers.pop(peer.c, None) is None:
             return
-        for record in [*peer.outputs.values(), *peer.streams.values()]:
-            self.remove(record)
+        for output in list(peer.outputs.values()):
+            self.remove(output)
+        for stream in list(peer.streams.values()):
+            self.remove(stream)
         self._library.relay_close_peer(self._relay, peer.c)
         peer.c = CLOSED_PEER
 

@@ -196,6 +196,7 @@ class Plane:
             self.drop("dtls")
 
     def _receive_rtcp(self, peer: Peer, address: Address, size: int, now: float) -> None:
+        assert peer.rx is not None  # checked by _receive
         plain = peer.rx.unprotect_rtcp(self._in, size)
         if plain < 0:
             return self.drop("srtcp")
@@ -208,6 +209,7 @@ class Plane:
         return None
 
     def _receive_rtp(self, peer: Peer, address: Address, size: int, now: float) -> None:
+        assert peer.rx is not None  # checked by _receive
         plain = peer.rx.unprotect(self._in, size)
         if plain < 0:
             return self.drop("srtp")

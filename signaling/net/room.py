@@ -52,7 +52,7 @@ class Room:
         self._plane = plane
 
     def links(self) -> list[Link]:
-        return [entry.link for entry in (*self.ups.values(), *self.downs.values())]
+        return [up.link for up in self.ups.values()] + [down.link for down in self.downs.values()]
 
     def publications(self) -> list[Publication]:
         return [p for up in self.ups.values() for p in up.publications.values()]

@@ -76,9 +76,10 @@ def from_json(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, dict):
             raise BadRequest("expected an object")
+        build: Any = kind
         hints = typing.get_type_hints(kind)
         try:
-            return kind(**{name: from_json(hints[name], value[name]) for name in hints if name in value})
+            return build(**{name: from_json(hints[name], value[name]) for name in hints if name in value})
         except TypeError as error:
             raise BadRequest(str(error)) from None
     if typing.get_origin(kind) is tuple:

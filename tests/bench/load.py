@@ -1,5 +1,5 @@
 """
-The project's own load: rooms of one publisher and N subscribers over real ICE, DTLS and SRTP, against one relay process.
+The project's own load: rooms of one publisher and N subscribers over real ICE, DTLS and SRTP, against one relay.
 
 A publisher sends 30 frames/s of 10 packets (1,080 bytes, the last 600) and 50 audio packets/s, 2.5 Mbit/s, encrypted
 beforehand. Arrivals are matched to sends by the RTP number, which SRTP leaves readable.

@@ -1,0 +1,56 @@
+"""Real Chromium over an impaired line: losses are repaired, a new address keeps the call."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from signaling.net.control import PathChanged
+from tests.signaling.net.browser_seat import BrowserSeat, Negotiator, chromium, negotiating, open_seat
+from tests.signaling.net.impaired_line import Conditions, ImpairedLine
+from tests.signaling.net.worker_process import relay_process
+
+pytestmark = pytest.mark.journey
+
+
+@contextlib.asynccontextmanager
+async def call(
+    folder: Path, conditions: Conditions
+) -> AsyncIterator[tuple[BrowserSeat, BrowserSeat, ImpairedLine, Negotiator]]:
+    """Two seats; all their datagrams pass the line."""
+    async with relay_process(folder) as relay, chromium() as browser:
+        line = ImpairedLine(relay.port, conditions)
+        seats = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
+        for seat in seats:  # the relay's candidates, with the line's port instead
+            script = f"() => {{ window.filter = sdp => sdp.replaceAll(' {relay.port} typ', ' {line.port} typ'); }}"
+            await seat.page.evaluate(script)
+        async with negotiating(relay.client, seats) as negotiator:
+            for seat in seats:
+                await seat.subscribe()
+                await seat.publish()
+            yield seats[0], seats[1], line, negotiator
+        line.close()
+
+
+class TestLoss:
+    async def test_five_per_cent_is_repaired_by_retransmission(self, tmp_path: Path) -> None:
+        async with call(tmp_path, Conditions(loss=0.05, delay_s=0.02, jitter_s=0.003)) as (a, _, line, _):
+            await a.wait_until("d.frames > 30 && d.energy > 0.01", timeout_s=40)
+            before = (await a.statistics())["down"]
+            await a.wait_until(f"d.frames > {before['frames']} + 100 && d.rtx > 0", timeout_s=30)
+            assert line.dropped > 20
+
+
+class TestHandover:
+    async def test_new_address_moves_the_call_without_signalling(self, tmp_path: Path) -> None:
+        async with call(tmp_path, Conditions(delay_s=0.01)) as (a, b, line, negotiator):
+            for seat in (a, b):
+                await seat.wait_until("d.frames > 20")
+            line.change_address()
+            before = (await a.statistics())["down"]
+            await a.wait_until(f"d.frames > {before['frames']} + 40", timeout_s=30)
+            moved = [event for event in negotiator.events if isinstance(event, PathChanged)]
+            assert {event.cause for event in moved} == {"migration"}
+            assert max(event.gap_ms for event in moved) < 5000
+            assert not [event for event in negotiator.events if getattr(event, "state", "") == "lost"]
