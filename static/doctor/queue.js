@@ -5,7 +5,10 @@ import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
 import { levelBadge } from './level.js';
 import { NewVisitPanel } from './new_visit.js';
-import { hoursAndMinutes, isLate } from './state.js';
+import { hoursAndMinutes, isLate, ownFirst } from './state.js';
+
+// Two flags tell the urgency; the case tells the rest.
+const FLAGS_SHOWN = 2;
 
 /** @typedef {import('../types.js').QueueRow} QueueRow */
 
@@ -38,7 +41,7 @@ export class QueueView {
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     const focused = document.activeElement?.closest('[data-visit]')?.getAttribute('data-visit');
-    fill(this.#list, rows.map((row) => this.#row(row)));
+    fill(this.#list, ownFirst(rows).map((row) => this.#row(row)));
     if (focused) /** @type {HTMLElement|null} */ (this.#list.querySelector(`[data-visit="${focused}"] button`))?.focus();
   }
 
@@ -49,7 +52,7 @@ export class QueueView {
     const button = el('button', { type: 'button', class: 'row', 'aria-current': isOpen ? 'true' : null, on: { click: () => this.#app.open(row.visit_id) } },
       el('span', { class: 'row-top' }, levelBadge(row.level), el('span', { class: `row-wait ${isLate(row) ? 'late' : ''}` }, icon('clock'), ' ', waitedText(row))),
       el('span', { class: 'row-name' }, row.display), el('span', { class: 'row-facts' }, facts),
-      row.flags.length ? el('span', { class: 'row-flags' }, icon('warning'), ' ', row.flags.join(' · ')) : null,
+      row.flags.length ? el('span', { class: 'row-flags' }, icon('warning'), ' ', flagsText(row.flags)) : null,
       el('span', { class: 'row-state' }, [t(`state.${row.state}`), t(`presence.${row.presence}`), claimedText(row)].filter(Boolean).join(' · ')));
     return el('li', { class: `level-${row.level ?? 'none'} ${row.mine ? 'mine' : ''}`, 'data-visit': row.visit_id }, button);
   }
@@ -66,6 +69,12 @@ function waitedText(row) {
   const waited = hours ? t('queue.waited_hours', { hours, minutes }) : t('queue.waited', { minutes });
   if (!row.promised_min) return waited;
   return `${waited} ${t('queue.promised', { low: row.promised_min[0], high: row.promised_min[1] })}`;
+}
+
+/** @param {string[]} flags */
+function flagsText(flags) {
+  const more = flags.length - FLAGS_SHOWN;
+  return [...flags.slice(0, FLAGS_SHOWN), ...(more > 0 ? [`+${more}`] : [])].join(' · ');
 }
 
 /** @param {QueueRow} row */

@@ -55,6 +55,9 @@ export const SEATED_STATES = Object.freeze(['called', 'in_consult', 'held', 'dro
 /** @param {ConsoleState} state @returns {boolean} */
 export const isSeated = (state) => Boolean(state.opened?.visit.mine && SEATED_STATES.includes(state.opened.visit.state));
 
+/** The server's order, with the doctor's own open visits on top: the one in the call must not scroll away. @param {readonly QueueRow[]} rows @returns {QueueRow[]} */
+export const ownFirst = (rows) => [...rows.filter((row) => row.mine), ...rows.filter((row) => !row.mine)];
+
 /** What may be done with the opened case now. @param {Case} opened @returns {Set<'claim'|'release'|'ring'|'hold'|'resume'|'end'|'sign'|'escalate'|'invite'|'write'>} */
 export function possible(opened) {
   const { state, mine } = opened.visit;

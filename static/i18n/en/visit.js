@@ -268,4 +268,5 @@ export const words = Object.freeze({
   'linkproblem.seat-taken.title': 'You opened this visit in another window',
   'linkproblem.seat-taken.todo': 'The other window goes on. You can also continue here.',
   'ring.without': 'You can answer all the same and write messages.',
+  'check.microphone_named': 'About your microphone:',
 });

@@ -268,4 +268,5 @@ export const words = Object.freeze({
   'linkproblem.seat-taken.title': '您在另一个窗口打开了这次看诊',
   'linkproblem.seat-taken.todo': '另一个窗口会继续。也可以在这里继续。',
   'ring.without': '也可以先接听，用文字交流。',
+  'check.microphone_named': '关于麦克风：',
 });

@@ -31,7 +31,7 @@ export function ringScreen(app, signal) {
     setText(status, t(call?.ringing ? 'ring.connecting' : 'ring.reading'));
     const problem = call?.ringing ? call.microphone.problem : null;
     answer.hidden = advice.hidden = !problem;
-    setText(advice, problem ? [...adviceFor(/** @type {any} */ (problem), browserOf(navigator.userAgent)), 'ring.without'].map((key) => t(key)).join(' ') : '');
+    setText(advice, problem ? ['check.microphone_named', ...adviceFor(/** @type {any} */ (problem), browserOf(navigator.userAgent)), 'ring.without'].map((key) => t(key)).join(' ') : '');
   };
   void chime();
   const timer = setInterval(() => { if (app.session?.state.ringing) void chime(); }, CHIME_EVERY_MS);

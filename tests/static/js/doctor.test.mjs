@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { emptyNote, missingToSign, openNote, reduceNote } from '../../../static/doctor/note_state.js';
 import { segments } from '../../../static/doctor/quotes.js';
 import { commandFor, SHORTCUTS } from '../../../static/doctor/shortcuts.js';
-import { hoursAndMinutes, initialConsole, isLate, newEmergencies, possible, reduceConsole } from '../../../static/doctor/state.js';
+import { hoursAndMinutes, initialConsole, isLate, newEmergencies, ownFirst, possible, reduceConsole } from '../../../static/doctor/state.js';
 
 const opened = (state, mine = true, note = {}) => ({ visit: { id: 'v', state, mine }, note: { version: 0, body: null, signed: false, ...note } });
 
@@ -33,6 +33,13 @@ describe('console', () => {
   for (const [waited, promised, late] of [[1_801, null, true], [1_800, null, false], [700, [5, 11], true], [600, [5, 11], false]]) {
     it(`${late ? 'marks' : 'does not mark'} ${waited} s with promise ${promised}`, () => assert.equal(isLate({ waited_s: waited, promised_min: promised }), late));
   }
+});
+
+describe('queue', () => {
+  it('has one’s own visits on top and the server’s order else', () => {
+    const rows = [['a', false], ['b', true], ['c', false]].map(([visit_id, mine]) => /** @type {any} */ ({ visit_id, mine }));
+    assert.deepEqual(ownFirst(rows).map((row) => row.visit_id), ['b', 'a', 'c']);
+  });
 });
 
 describe('alarm', () => {
