@@ -254,6 +254,7 @@ class Rooms:
             if room.is_deserted:
                 del self._rooms[visit_id]
                 self._tasks.pop(visit_id).cancel()
+                self._wiring.relays.forget(str(visit_id))
 
 
 async def _every(period_s: float, act: Callable[[], Awaitable[None]]) -> None:

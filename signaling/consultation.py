@@ -52,7 +52,7 @@ class Consultation:
     def is_deserted(self) -> bool:
         """Nobody is here and nothing is under way: the room may be forgotten and opened again later."""
         is_quiet = self._course.under_way is None and self.next_deadline() is None
-        return is_quiet and not any(seat.is_reachable or seat.links for seat in self._seats)
+        return is_quiet and self._links.is_empty and not any(seat.is_connected for seat in self._seats)
 
     def presence(self, side: frozenset[Role]) -> Presence:
         """Return whether someone of a side is there."""
@@ -205,6 +205,9 @@ class Consultation:
             case reports.LinkState():
                 self._link_moved(event)
                 return []
+            case reports.RoomClosed():
+                self._links.room_closed()
+                return []
             case reports.OfferReady():
                 found = self._links.find(event.link)
                 return self._media.offer(*found, event) if found is not None else []
@@ -216,6 +219,7 @@ class Consultation:
     def _link_moved(self, event: reports.LinkState) -> None:
         found = self._links.find(event.link)
         if found is None:
+            self._links.orphan_moved(event)
             return
         seat, link = found
         link.move(MediaLinkState(event.state))

@@ -17,6 +17,11 @@ class RoomLinks:
         self._orphans: dict[str, reports.LinkSnapshot] = {}  # links of seats that have not come back yet
         self._known: set[str] = set()  # every link id that an earlier web process gave out
 
+    @property
+    def is_empty(self) -> bool:
+        """The relay has no link of this visit, as far as is known."""
+        return not self._orphans and not any(seat.links for seat in self._seats)
+
     def find(self, link: str) -> tuple[Seat, Link] | None:
         """Return whose link it is."""
         return next(((seat, own) for seat in self._seats for own in seat.links.values() if own.id == link), None)
@@ -55,6 +60,16 @@ class RoomLinks:
         self._forget_links()
         self._orphans.clear()
         return [e.RelayCloseRoom()]
+
+    def orphan_moved(self, event: reports.LinkState) -> None:
+        """Forget a link that closed before its page came back for it."""
+        if event.state == "closed":
+            self._orphans.pop(event.link, None)
+
+    def room_closed(self) -> None:
+        """The relay ended the room by itself, a minute after its last link."""
+        self._orphans.clear()
+        self._forget_links()
 
     def lose_relay(self) -> list[e.Effect]:
         """The relay died: every page sets its links up anew."""

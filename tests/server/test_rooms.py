@@ -316,6 +316,17 @@ class TestRoomLife:
 
         live(scenario, VisitState.AWAY)
 
+    def test_deserted_room_frees_its_place_at_the_relay(self) -> None:
+        async def scenario(process: Live) -> None:
+            page = await process.join(PATIENT)
+            process.pool.client_of(str(VISIT))
+            await page.hang_up()
+            await asyncio.sleep(600)
+            assert await process.pool.links_of(str(VISIT)) is None
+            assert not process.pool._relays[0].rooms
+
+        live(scenario, VisitState.AWAY)
+
     def test_fault_ends_one_room_only(self) -> None:
         async def scenario(process: Live) -> None:
             page = await process.join(PATIENT)

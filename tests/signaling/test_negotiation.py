@@ -255,6 +255,23 @@ class TestReload:
         assert dict(visit.told(PATIENT, m.Welcome)[0].links) == {"up": "connecting"}
 
 
+class TestDeserted:
+    """A room is forgotten when nobody is there and the relay has nothing of it either."""
+
+    def test_link_of_a_page_that_has_not_come_back_keeps_the_room(self) -> None:
+        visit = FakeVisit(VisitState.AWAY)
+        kept = LinkSnapshot("l_1", PATIENT, "up", "connected", 1, (), 0, 0)
+        visit.relay(i.RelayBack(VISIT, RoomSnapshot(VISIT, (kept,))))
+        assert not visit.core.is_deserted
+
+    def test_until_the_relay_closes_it(self) -> None:
+        visit = FakeVisit(VisitState.AWAY)
+        kept = LinkSnapshot("l_1", PATIENT, "up", "connected", 1, (), 0, 0)
+        visit.relay(i.RelayBack(VISIT, RoomSnapshot(VISIT, (kept,))))
+        visit.relay(LinkState(VISIT, "l_1", PATIENT, "closed"))
+        assert visit.core.is_deserted
+
+
 class TestForwarded:
     """What the pages show of the media."""
 
