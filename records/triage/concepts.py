@@ -70,7 +70,9 @@ def read(text: str, field: str, lexicon: Lexicon) -> Reading:
             for tag in tags:
                 sorts[tag.sort].append(Hit(first, last, tag.name))
     blockers = tuple(hit for hit in sorts["blocker"] if hit.name != ATOM_BLOCKER)
-    atoms = [hit for hit in sorts["atom"] if not any(_overlaps(hit, b) for b in sorts["blocker"] if b.name == ATOM_BLOCKER)]
+    atoms = [
+        hit for hit in sorts["atom"] if not any(_overlaps(hit, b) for b in sorts["blocker"] if b.name == ATOM_BLOCKER)
+    ]
     mentions = [Mention(hit.name, field, hit.first, hit.last, ((hit.first, hit.last),)) for hit in sorts["concept"]]
     mentions = _longest(mentions)
     mentions += _near_mentions(normal, atoms, lexicon, field)
@@ -161,13 +163,13 @@ def _arrangements(
 ) -> list[tuple[tuple[int, int], ...]]:
     chains: list[tuple[Hit, ...]] = [(hit,) for hit in atoms[phrase.atoms[0]]]
     for atom in phrase.atoms[1:]:
-        chains = [(*chain, hit) for chain in chains for hit in atoms[atom] if _joins(plain, (*chain, hit), phrase, around)]
+        chains = [
+            (*chain, hit) for chain in chains for hit in atoms[atom] if _joins(plain, (*chain, hit), phrase, around)
+        ]
     return [tuple(sorted((hit.first, hit.last) for hit in chain)) for chain in chains]
 
 
-def _joins(
-    plain: str, hits: tuple[Hit, ...], phrase: NearPhrase, around: tuple[Sequence[Hit], Sequence[Hit]]
-) -> bool:
+def _joins(plain: str, hits: tuple[Hit, ...], phrase: NearPhrase, around: tuple[Sequence[Hit], Sequence[Hit]]) -> bool:
     """Whether the last hit stands near the others, with no other body part (around[0]) claiming it."""
     *chain, hit = hits
     sites, words = around
@@ -176,7 +178,9 @@ def _joins(
     nearest = min(chain, key=lambda one: min(abs(one.last - hit.first), abs(hit.last - one.first)))
     left, right = (nearest, hit) if nearest.first < hit.first else (hit, nearest)
     between = plain[left.last : right.first]
+    claimed = any(site.name in phrase.atoms for site in sites)  # a phrase without a body part has no rival
     rivals = [s for s in sites if left.last <= s.first and s.last <= right.first and s.name not in phrase.atoms]
+    rivals = rivals if claimed else []
     if rivals or COMMA in between or "、" in between:
         fillers = rivals or [a for a in words if left.last <= a.first and a.last <= right.first]
         return len(between) < 80 and _is_only_a_list(plain, left.last, right.first, fillers)
@@ -212,6 +216,8 @@ def _is_only_a_list(plain: str, first: int, last: int, rivals: Sequence[Hit]) ->
         "有",
         "侧",
         "边",
+        "都",
+        "也",
     ):
         rest = rest.replace(connector, " ")
     return all(word in _CONNECTORS for word in rest.split())

@@ -192,6 +192,8 @@ def _sentence_end(plain: str, after: int) -> int:
     return len(plain) if end < 0 else end
 
 
+# Lasting conditions that people fear without having them; pregnancy is not one of them.
+_FEARED = frozenset({"cancer", "immunosuppressed"})
 _STATUS = {"absent": Status.ABSENT, "past": Status.PAST, "other": Status.OTHER, "hypothetical": Status.HYPOTHETICAL}
 
 
@@ -202,7 +204,7 @@ def _status(mention: Mention, scopes: Sequence[_Scope], kind: Kind, reading: Rea
             continue
         family = scope.name.split("_")[0]
         if family == "worry":
-            if kind is Kind.DISEASE:
+            if kind is Kind.DISEASE or mention.concept in _FEARED:
                 reasons.add(Status.HYPOTHETICAL)
             continue
         if family == "past" and (

@@ -53,7 +53,9 @@ _AGE_PATTERNS = (
     re.compile(rf"\b({_NUMBER}|{_WORD_NUMBER})[\s-]*(?P<unit>y|m|w|d)(?:ea|o?nt|ee|a)?(?:r|h|k|y)?s?[\s-]*olds?\b"),
     re.compile(r"\b(\d{1,3})\s*-?(?P<unit>y)(?:rs?|ears?)?[\s/.-]*o\b"),
     re.compile(r"\b(\d{1,2})\s*(?P<unit>m)(?:o|os|onths?)?[\s/.-]*o(?:ld)?\b"),
-    re.compile(r"\b(\d{1,2})\s*-?(?P<unit>m|w|d)(?:k|o|th|ay|eek|onth)?s?[\s-]*(?:old\s*)?(?:m|f|male|female|boy|girl|infant|baby)\b"),
+    re.compile(
+        r"\b(\d{1,2})\s*-?(?P<unit>m|w|d)(?:k|o|th|ay|eek|onth)?s?[\s-]*(?:old\s*)?(?:m|f|male|female|boy|girl|infant|baby)\b"
+    ),
     re.compile(r"\baged?\s*(?:is|of|:|=)?\s*(\d{1,3})\b(?!\s*(?P<unit>m|w|d)o)"),
     re.compile(r"\b(\d{1,3})\s*(?:y|yrs?|years?)?[\s/,-]*(?:m|f|male|female)\b(?!\w|/|')(?!\s*/)"),
     re.compile(
@@ -133,7 +135,7 @@ def sex(text: str) -> str | None:
     return None if she == he else ("female" if she > he else "male")
 
 
-_LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|[:=：,~]))*\s*"
+_LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|reads|reading|shows|showing|显示|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|[:=：,~]))*\s*"
 _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "heart_rate": (
         re.compile(rf"(?:\bhr\b|\bheart ?rate|\bpulse(?: rate)?|\bpr\b|心率|脉搏|脉率|心跳){_LINK}(\d{{2,3}})(?!\d)(?!\s*(?:/|%|天|小时|hour|day|min))"),

@@ -122,7 +122,7 @@ def agreement(results: Sequence[Result]) -> tuple[int, int]:
     by_pair: dict[str, list[str]] = {}
     for result in results:
         by_pair.setdefault(result.case["pair"], []).append(result.given)
-    whole = [given for given in by_pair.values() if len(given) == 2]
+    whole = [given for given in by_pair.values() if len(given) == 2]  # phrases have no twin
     return sum(a == b for a, b in whole), len(whole)
 
 
@@ -200,7 +200,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wrong", action="store_true", help="list the wrong answers too")
     parser.add_argument(
-        "--set", choices=("development", "first_look", "second_look", "third_look", "held_out"), help="only this set"
+        "--set",
+        choices=("development", "phrases", "first_look", "second_look", "third_look", "held_out"),
+        help="only this set",
     )
     options = parser.parse_args(arguments)
     start = time.perf_counter()
@@ -208,7 +210,9 @@ def main(arguments: Sequence[str]) -> int:
     loading_s = time.perf_counter() - start
     everything: list[Result] = []
     for name in (
-        (options.set,) if options.set else ("development", "first_look", "second_look", "third_look", "held_out")
+        (options.set,)
+        if options.set
+        else ("development", "phrases", "first_look", "second_look", "third_look", "held_out")
     ):
         results = run(load(CASES / f"{name}.jsonl"))
         everything += results
