@@ -74,7 +74,8 @@ class TestCall:
         async with relay_process(tmp_path) as relay, chromium() as browser:
             a, b = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_a", "s_b")]
             for seat in (a, b):
-                await seat.page.evaluate("() => { window.filter = sdp => sdp.replace(/a=candidate:.* udp .*\\r\\n/g, ''); }")
+                no_udp = r"() => { window.filter = sdp => sdp.replace(/a=candidate:.* udp .*\r\n/g, ''); }"
+                await seat.page.evaluate(no_udp)
             async with negotiating(relay.client, [a, b]):
                 await b.publish()
                 await a.subscribe()
