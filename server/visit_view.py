@@ -75,8 +75,10 @@ async def _emergency(services: Services, call: Call, at: Progress) -> dict[str, 
     """Return the notice again after a reload, as long as the patient is not with a doctor."""
     if at.state not in BEFORE_CONSULT or at.intake is None:
         return None
-    rules = await intakes.raised_rules(services, call.visit_id, at)
     is_known = at.visit.level == intakes.EMERGENCY
+    if at.intake_final and at.may_assist and not is_known:
+        return None  # the note, or the doctor who overrode it, found none: the rules need not run again
+    rules = await intakes.raised_rules(services, call.visit_id, at)
     if not is_known and not rules:
         return None
     number = services.settings.emergency_number
