@@ -76,7 +76,7 @@ async def _emergency(services: Services, call: Call, at: Progress) -> dict[str, 
     if at.state not in BEFORE_CONSULT or at.intake is None:
         return None
     is_known = at.visit.level == intakes.EMERGENCY
-    if at.intake_final and at.may_assist and not is_known:
+    if at.intake_final and at.visit.level is not None and not is_known:
         return None  # the note, or the doctor who overrode it, found none: the rules need not run again
     rules = await intakes.raised_rules(services, call.visit_id, at)
     if not is_known and not rules:

@@ -138,6 +138,11 @@ class TestEngineAway:
         note = (await triage_of(doctor, patient.visit_id))["note"]
         assert (note["level"], "arrival order" in note["level_reason"]) == (None, True)  # type: ignore[index]
 
+    async def test_the_emergency_number_stays_although_there_is_no_note(self, clinic: Clinic) -> None:
+        engine(clinic).is_failing = True
+        patient = await clinic.waiting(await clinic.staff(), CHEST_PAIN)
+        assert (await patient.get("/api/visit")).body["emergency"]["number"] == "120"
+
     async def test_a_failure_after_an_edit_leaves_no_stale_level(self, clinic: Clinic) -> None:
         doctor = await clinic.staff()
         patient = await clinic.waiting(doctor, CHEST_PAIN)
