@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+POSTGRES_15 := /usr/lib/postgresql/15/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -59,7 +60,8 @@ node_modules/.installed: package-lock.json
 
 test-tools: $(VENV)/.tested debian-tools node_modules/.installed
 
-# What the tests need beside Python: a browser, letters of both languages, Node.
+# What the tests need beside Python: a browser, letters of both languages, Node, the oldest PostgreSQL that is served.
+# Debian would make a cluster and start it as a service; on a machine without one it is told not to.
 .PHONY: debian-tools apt
 debian-tools:
 	@missing=""; \
@@ -69,6 +71,7 @@ debian-tools:
 	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v npm >/dev/null || missing="$$missing npm"; \
 	command -v git >/dev/null || missing="$$missing git"; \
+	test -x $(POSTGRES_15)/postgres || missing="$$missing postgresql-15"; \
 	if [ -n "$$missing" ]; then $(MAKE) --no-print-directory apt PACKAGES="$$missing"; fi
 
 apt:
@@ -76,6 +79,8 @@ apt:
 	  echo "Debian packages are missing and only root may install them. Run: sudo apt-get install $(PACKAGES)"; exit 1; fi
 	@echo "== Installing from Debian: $(PACKAGES)"
 	@command -v apt-get >/dev/null || { echo "There is no apt-get here. Install these by your system's own means: $(PACKAGES)"; exit 1; }
+	@test -d /etc/postgresql-common || { mkdir -p /etc/postgresql-common; \
+	  echo "create_main_cluster = false  # only the programs are wanted" >/etc/postgresql-common/createcluster.conf; }
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PACKAGES)
 

@@ -2,7 +2,8 @@
 Databases for tests: one PostgreSQL for the session, a fresh database for each test that asks.
 
 The server is our own embedded PostgreSQL 18 (so the suite also proves the adapter), or the one that
-TELECONSULT_TEST_DATABASE_URL names: a role that may create databases and roles, such as Debian's 15.
+TELECONSULT_TEST_DATABASE_URL names: a role that may create databases and roles. Tests marked `oldest_postgres` run a
+second time on Debian's PostgreSQL 15, the oldest that is served.
 """
 
 from __future__ import annotations
@@ -52,18 +53,29 @@ class Cluster:
             await connection.close()
 
 
+POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
+"""Where `make test-tools` puts it."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a marked test on both ends of the range of versions; all tests of one version stand together."""
+    if "cluster" in metafunc.fixturenames and metafunc.definition.get_closest_marker("oldest_postgres"):
+        metafunc.parametrize("cluster", [None, POSTGRES_15], ids=["newest", "15"], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """The session's PostgreSQL."""
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The session's PostgreSQL, of the programs that a test's parameter names."""
+    programs: Path | None = getattr(request, "param", None)
     external = os.environ.get("TELECONSULT_TEST_DATABASE_URL")
-    if external:
+    if external and programs is None:
         yield _external(external)
         return
     # Not below pytest's own folder: root's is 0700, and PostgreSQL runs as an unprivileged account.
     folder = Path(tempfile.mkdtemp(prefix="tc-test-", dir="/tmp"))
     folder.chmod(0o711)
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
-    server = EmbeddedPostgres(Place(folder, unprivileged_account(), settings=settings))
+    server = EmbeddedPostgres(Place(folder, unprivileged_account(), programs, settings))
     try:
         server.prepare()
         server.start()

@@ -12,6 +12,8 @@ from records.store.visit_rows import Visit
 
 from .conftest import DOCTOR_ID, OTHER_DOCTOR_ID, SYSTEM, Store, doctor
 
+pytestmark = pytest.mark.oldest_postgres
+
 REASON = "unconscious, allergies needed"
 
 

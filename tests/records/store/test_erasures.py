@@ -15,6 +15,8 @@ from records.store.erasure_watch import ErasureWatch
 
 from .conftest import SYSTEM, Store, doctor
 
+pytestmark = pytest.mark.oldest_postgres
+
 FIFTEEN_YEARS_S = timedelta(days=15 * 366).total_seconds()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
@@ -12,6 +13,8 @@ import records.store.resource_tables  # noqa: F401  # these add their tables to 
 from records.store.address import asyncpg_url
 from records.store.migrate import current, head, upgrade
 from records.store.tables import metadata
+
+pytestmark = pytest.mark.oldest_postgres
 
 
 class TestMigrations:

@@ -11,6 +11,8 @@ from records.store.visits import NewVisit, Place
 
 from .conftest import DOCTOR_ID, OTHER_DOCTOR_ID, SYSTEM, Store, doctor, patient_of
 
+pytestmark = pytest.mark.oldest_postgres
+
 
 class TestTransition:
     """A transition is a compare-and-set with one line of history."""
