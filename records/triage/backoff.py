@@ -32,8 +32,8 @@ class Bank:
     vectors: NDArray[np.float32]
 
 
-# Paraphrases of a finding score .36-.93, other complaints up to .60 (triage.md §5): a question is cheap, so the limit is
-# where most of the false ones end.
+# Paraphrases of a finding score .36-.93, other complaints up to .60 (triage.md §5): a question is cheap, so the
+# limit is where most of the false ones end.
 MIN_SIMILARITY = 0.6
 # Each clause costs about a millisecond; a long story keeps to the first of its unknown clauses.
 MAX_CLAUSES = 6

@@ -166,6 +166,7 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|腋温|耳温|额温|肛温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
         re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b)"),
         re.compile(r"\b((?:9[3-9]|10\d)(?:\.\d+)?)\s*f\b"),
+        re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*fever\b"),
     ),
 }  # fmt: skip
 _RANGES = {
@@ -200,6 +201,20 @@ def _plausible(name: str, match: re.Match[str]) -> Measured | None:
         value = round((value - 32) * 5 / 9, 2)
     low, high = _RANGES[name]
     return Measured(name, value, match.start(), match.end()) if low <= value <= high else None
+
+
+_GLUCOSE = re.compile(
+    r"(?:blood sugar|blood glucose|glucose|sugars?|\bbst\b|\bbgl?\b|血糖)(?:\s*(?:level|is|are|was|of|at|reads|reading|over|about|above|为|是|到|高达|只有|[:=：]))*\s*(\d{1,3}(?:\.\d)?)(?!\s*(?:days?|weeks?|天|周|/))"
+)
+
+
+def glucose_mmol(text: str) -> float | None:
+    """Return a stated blood glucose in mmol/L; above 40 the number must be mg/dL (18 mg/dL is 1 mmol/L)."""
+    match = _GLUCOSE.search(text)
+    if match is None:
+        return None
+    value = float(match.group(1))
+    return value / 18 if value > 40 else value
 
 
 _GCS = re.compile(r"\bgcs\D{0,6}(\d{1,2})\b|(?:昏迷评分|gcs评分)\D{0,4}(\d{1,2})")

@@ -8,7 +8,7 @@ from records.triage.context import Judged, Status, judge
 from records.triage.intake import NUMERIC_VITALS, Intake, Vitals
 from records.triage.lexicon.words import Kind, Lexicon
 from records.triage.normalise import SENTENCE_END, fold
-from records.triage.numbers import age_years, durations_days, pain_score, sex, stated_vitals
+from records.triage.numbers import age_years, durations_days, glucose_mmol, pain_score, sex, stated_vitals
 from records.triage.vitals import ADULT_FROM_YEARS, plausible
 
 # Severity words count for a finding within the same sentence and about eight words.
@@ -115,7 +115,7 @@ def understand(intake: Intake, lexicon: Lexicon) -> Story:
     pain = pain_score(folded)
     told_sex = intake.sex if intake.sex in ("male", "female") else sex(folded)
     pregnant = _is_pregnant(intake, present, told_sex)
-    present = {**_measured_findings(vitals), **present}
+    present = {**_measured_findings(vitals), **_sugar_finding(glucose_mmol(folded)), **present}
     return Story(
         intake=intake,
         age=intake.age_years if intake.age_years is not None else age_years(folded),
@@ -148,6 +148,16 @@ def _filled(given: Vitals, stated: Vitals) -> Vitals:
 
 
 FEVER_FROM_C, HIGH_FEVER_FROM_C = 38.0, 39.3
+
+
+HIGH_SUGAR_MMOL, LOW_SUGAR_MMOL = 14.0, 3.5
+
+
+def _sugar_finding(glucose: float | None) -> dict[str, tuple[Quote, ...]]:
+    """A stated glucose far out of range, as a finding without a quote (mmol/L)."""
+    if glucose is None or LOW_SUGAR_MMOL < glucose < HIGH_SUGAR_MMOL:
+        return {}
+    return {"high_sugar": ()} if glucose >= HIGH_SUGAR_MMOL else {"low_sugar": ()}
 
 
 def _measured_findings(vitals: Vitals) -> dict[str, tuple[Quote, ...]]:
