@@ -1,4 +1,4 @@
-"""Settings: read once from TELECONSULT_* variables, frozen, handed on as values. server/README.md shows the same table."""
+"""Settings: read once from TELECONSULT_* variables, frozen, handed on. server/README.md shows the same table."""
 
 from __future__ import annotations
 

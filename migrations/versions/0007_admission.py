@@ -1,8 +1,8 @@
 """
 Counters of failed logins, and Idempotency-Keys.
 
-Counters live in the database because a restart or a second node must not give an attacker a fresh budget; keys because a
-retry may reach another node.
+Counters live in the database because a restart or a second node must not give an attacker a fresh budget; keys because
+a retry may reach another node.
 """
 
 from alembic import op

@@ -211,8 +211,8 @@ async def _commit(raw: asyncpg.Connection, leaves: Sequence[str]) -> None:
     """
     Append to the chain and commit in one round trip: the head's lock never waits for this process's event loop.
 
-    Nor does it wait for the disk: the commit itself is asynchronous, and a second one, which holds no lock and so shares
-    its flush with others, makes everything before it durable before this call returns.
+    Nor does it wait for the disk: the commit itself is asynchronous, and a second one, which holds no lock and so
+    shares its flush with others, makes everything before it durable before this call returns.
     """
     if not leaves:
         await raw.execute("COMMIT")

@@ -41,4 +41,4 @@ def token_url(app: web.Application) -> str:
 
 def request_id(request: web.Request) -> str:
     """Give the id that joins a request's audit entries; the edge has set it."""
-    return request.get(REQUEST_ID, "no-edge")
+    return str(request.get(REQUEST_ID, "no-edge"))

@@ -43,7 +43,8 @@ def row(scenario: tuple[int, int], plane: str, results: list[Result]) -> str:
 
 def machine() -> str:
     """Return what the figures were taken on."""
-    model = next((ln.split(":")[1].strip() for ln in open("/proc/cpuinfo") if ln.startswith("model name")), "?")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     software = f"Linux {platform.release()}, Python {platform.python_version()}"
     return f"{model}, {os.cpu_count()} cores, {software}, commit {commit.strip()}"

@@ -53,7 +53,9 @@ class Page:
         assert self.room is not None, "joined"
         await self.room.leave(self.seat, self)
 
-    async def hear(self, kind: type[m.ServerMessage], where: Callable[[m.ServerMessage], bool] = bool) -> m.ServerMessage:
+    async def hear(
+        self, kind: type[m.ServerMessage], where: Callable[[m.ServerMessage], bool] = bool
+    ) -> m.ServerMessage:
         """Wait for a message of a kind."""
         async with asyncio.timeout(3_600):
             while True:

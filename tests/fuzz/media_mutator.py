@@ -29,9 +29,14 @@ BLOCK = rtcp.ReportBlock(7, 25, -3, 70000, 12, 99, 65536)
 SEEDS: dict[str, list[bytes]] = {
     "stun": [stun.binding_request(bytes(range(12)), "ours:theirs", b"p" * 22, nominate=True)],
     "dtls": [b"\x16\xfe\xfd" + bytes(8) + b"\x00\x04abcd" + b"\x17\xfe\xfd\x00\x01" + bytes(6) + b"\x00\x02xy"],
-    "rtp": [bytes.fromhex("b160ffff000003e80000000700000001") + rtp.extension_block([(1, b"0"), (3, b"\1\2")]) + b"abc\x02"],
+    "rtp": [
+        bytes.fromhex("b160ffff000003e80000000700000001")
+        + rtp.extension_block([(1, b"0"), (3, b"\1\2")])
+        + b"abc\x02"
+    ],
     "rtcp": [
-        rtcp.sender_report(REPORT) + rtcp.description(5, "relay") + rtcp.nack(1, 2, [3, 4, 9]) + rtcp.remb(1, 3000, [7]),
+        rtcp.sender_report(REPORT) + rtcp.description(5, "relay")
+        + rtcp.nack(1, 2, [3, 4, 9]) + rtcp.remb(1, 3000, [7]),
         rtcp.receiver_report(1, [BLOCK]) + rtcp.picture_loss(1, 2) + rtcp.full_intra_request(1, 2, 3) + rtcp.bye(4),
     ],
     "feedback": [feedback.write(ARRIVALS, 1, 8)],

@@ -1,5 +1,6 @@
 """Every parser of the media plane meets arbitrary bytes and mutations: one exception type each, no crash, no hang."""
 
+import contextlib
 import time
 
 import pytest
@@ -40,10 +41,8 @@ class TestArbitraryBytes:
         worst = b"v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF " + b" ".join(b"%d" % (n % 128) for n in range(9000))
         for data in (worst[:32_000], (b"v=0\r\n" + b"a=rtpmap:96 VP8/90000\r\n" * 1190)[:32_000]):
             start = time.process_time()
-            try:
+            with contextlib.suppress(expected):
                 parse(data)
-            except expected:
-                pass
             assert time.process_time() - start < 0.25  # ten times the bar: a shared machine
 
 

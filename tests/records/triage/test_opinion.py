@@ -69,7 +69,8 @@ class TestParse:
 
     @pytest.mark.parametrize(
         "change",
-        [{"level": "panic"}, {"extra": 1}, {"questions": "none"}, {"red_flags": [{"finding": "x"}]}, {"summary": "x" * 700},
+        [{"level": "panic"}, {"extra": 1}, {"questions": "none"}, {"red_flags": [{"finding": "x"}]},
+         {"summary": "x" * 700},
          {"insufficient_information": "no"}, {"questions": ["x"] * 6}],
     )  # fmt: skip
     def test_any_deviation_is_refused(self, change: dict[str, object]) -> None:

@@ -6,7 +6,8 @@ from signaling.media.guard import Datagram, classify, is_plausible_dtls
 
 RECORD = b"\x16\xfe\xfd\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01\x00"
 ROWS = [
-    (b"", Datagram.JUNK), (bytes(2049), Datagram.JUNK), (bytes(19), Datagram.JUNK), (b"\x00\x01" + bytes(18), Datagram.STUN),
+    (b"", Datagram.JUNK), (bytes(2049), Datagram.JUNK), (bytes(19), Datagram.JUNK),
+    (b"\x00\x01" + bytes(18), Datagram.STUN),
     (RECORD, Datagram.DTLS), (RECORD[:12], Datagram.JUNK), (b"\x80\x60" + bytes(10), Datagram.RTP),
     (b"\x80\x60" + bytes(9), Datagram.JUNK), (b"\x80\xc9" + bytes(6), Datagram.RTCP), (b"\x80\xc9\x00", Datagram.JUNK),
     (b"\x50" + bytes(40), Datagram.JUNK), (b"\xff" * 40, Datagram.JUNK), (b"\x10" * 40, Datagram.JUNK),

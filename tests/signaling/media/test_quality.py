@@ -15,7 +15,9 @@ class TestEModel:
     def test_clean_line_is_near_the_top(self) -> None:
         assert mean_opinion(r_factor(GOOD)) > 4.3
 
-    @pytest.mark.parametrize(("r", "mos"), [(0, 1.0), (50, 2.58), (60, 3.1), (70, 3.6), (80, 4.02), (90, 4.34), (100, 4.5)])
+    @pytest.mark.parametrize(
+        ("r", "mos"), [(0, 1.0), (50, 2.58), (60, 3.1), (70, 3.6), (80, 4.02), (90, 4.34), (100, 4.5)]
+    )
     def test_table_of_g107_annex_b(self, r: float, mos: float) -> None:
         assert mean_opinion(r) == pytest.approx(mos, abs=0.01)
 
@@ -36,7 +38,8 @@ class TestEModel:
 class TestVerdict:
     @pytest.mark.parametrize(
         ("line", "verdict"),
-        [(GOOD, Verdict.SKIN_IMAGE), (Line(0.0, 30, 3, 600_000), Verdict.GAIT), (Line(0.02, 30, 3, 2_000_000), Verdict.GAIT),
+        [(GOOD, Verdict.SKIN_IMAGE), (Line(0.0, 30, 3, 600_000), Verdict.GAIT),
+         (Line(0.02, 30, 3, 2_000_000), Verdict.GAIT),
          (Line(0.0, 30, 3, 0), Verdict.CONVERSATION), (Line(0.3, 900, 90, 2_000_000), Verdict.NONE),
          (Line(0.0, 30, 3, 2_000_000, is_silent=True), Verdict.NONE)],
     )  # fmt: skip

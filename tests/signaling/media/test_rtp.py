@@ -46,8 +46,10 @@ def test_extend_takes_the_nearest(near: int, sequence: int, extended: int) -> No
     ("codec", "payload", "starts"),
     [
         ("VP8", "9080800010", True), ("VP8", "9080800011", False), ("VP8", "8080800010", False), ("VP8", "1000", True),
-        ("H264", "65", True), ("H264", "67", True), ("H264", "41", False), ("H264", "7c85", True), ("H264", "7c45", False),
-        ("H264", "78000267420004650000aa", True), ("VP9", "8c8001", True), ("VP9", "cc8001", False), ("AV1", "18", True),
+        ("H264", "65", True), ("H264", "67", True), ("H264", "41", False), ("H264", "7c85", True),
+        ("H264", "7c45", False),
+        ("H264", "78000267420004650000aa", True), ("VP9", "8c8001", True), ("VP9", "cc8001", False),
+        ("AV1", "18", True),
         ("AV1", "10", False), ("VP8", "90", False), ("H264", "", False), ("opus", "78", True),
     ],
 )  # fmt: skip
