@@ -13,8 +13,8 @@ from signaling.net.room import DownLinkState, Room
 PROBE_INTERVAL_S = 5.0
 MAX_PROBE_PACKETS = 60  # 60 kB in a quarter second, about 2 Mbit/s
 PROBE_PACKET_BYTES = 1000
-# Heights by rank, lowest first, for a tile's size; a browser's layers are quarters of 720 lines.
-HEIGHTS = (180, 360, 720)
+# Heights by rank, lowest first, for a tile's size: each layer has half the lines of the one above, the top one 720.
+HEIGHTS = (90, 180, 360, 720)
 
 
 @dataclass(slots=True)
@@ -118,6 +118,7 @@ def picture_of(subscription: Subscription, layers: list[Layer]) -> Picture:
     if subscription.is_paused:
         most = PAUSED
     elif subscription.max_height is not None and len(layers) > 1:
-        enough = (rank for rank, height in enumerate(HEIGHTS[: len(layers)]) if height >= subscription.max_height)
+        heights = HEIGHTS[-len(layers) :]
+        enough = (rank for rank, height in enumerate(heights) if height >= subscription.max_height)
         most = next(enough, most)
     return Picture(subscription.key, rates, most, -1 if subscription.sent.outgoing.source == "screen" else 0)

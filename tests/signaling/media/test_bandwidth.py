@@ -39,7 +39,9 @@ class Bottleneck:
         return PathSample(got, dropped, min(sent_bps, self.rate_bps) * got / sent, delay)
 
 
-def drive(line: Bottleneck, seconds: float, estimator: Estimator, ladder: Ladder, start: float = 0.0) -> list[tuple[float, Change]]:
+def drive(
+    line: Bottleneck, seconds: float, estimator: Estimator, ladder: Ladder, start: float = 0.0
+) -> list[tuple[float, Change]]:
     """A subscriber of one picture in three layers; probes as the relay does."""
     changes: list[tuple[float, Change]] = []
     probe = 0.0
@@ -93,7 +95,9 @@ class TestEstimator:
             estimator.receive(PathSample(10, 0, 100_000, 1.0), step * UPDATE_S)
         assert estimator.estimate_bps == START_BPS
 
-    @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.floats(0, 1e8), st.floats(-9, 9)), max_size=60))
+    @given(
+        st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.floats(0, 1e8), st.floats(-9, 9)), max_size=60)
+    )
     def test_never_leaves_its_bounds(self, samples: list[tuple[int, int, float, float]]) -> None:
         estimator = Estimator(cap_bps=2_000_000)
         for step, sample in enumerate(samples):
@@ -128,13 +132,18 @@ class TestLadder:
         ladder = Ladder()
         ladder.receive(5e6, [Picture("camera", RATES)], 1, 0.0)
         assert ladder.receive(5e6, [Picture("camera", RATES, most=0)], 1, 0.1) == [Change("camera", 0, "wish")]
-        assert ladder.receive(5e6, [Picture("camera", RATES, most=PAUSED)], 1, 0.2) == [Change("camera", PAUSED, "wish")]
+        assert ladder.receive(5e6, [Picture("camera", RATES, most=PAUSED)], 1, 0.2) == [
+            Change("camera", PAUSED, "wish")
+        ]
 
     def test_screen_goes_before_faces_and_everybody_gets_a_little_first(self) -> None:
         pictures = [Picture("face", RATES), Picture("screen", (200_000.0, 900_000.0), priority=-1)]
         assert allocate(1_300_000, pictures) == {"face": 0, "screen": 1}
         assert allocate(200_000, pictures) == {"face": PAUSED, "screen": 0}
 
-    @pytest.mark.parametrize(("layer", "count", "name"), [(-1, 3, "audio_only"), (0, 3, "low"), (1, 3, "mid"), (2, 3, "high"), (0, 1, "high")])
+    @pytest.mark.parametrize(
+        ("layer", "count", "name"),
+        [(-1, 3, "audio_only"), (0, 3, "low"), (1, 3, "mid"), (2, 3, "high"), (0, 1, "high")],
+    )
     def test_rungs(self, layer: int, count: int, name: str) -> None:
         assert rung(layer, count) == name
