@@ -4,6 +4,7 @@ Let a key rotation seal append-only rows anew.
 Triage notes, decisions, chat lines and old resource versions are never edited, so the app role could only insert
 them; but when a patient's key is rotated, their sealed columns must be written again. Only those columns: numbers,
 authors and times stay fixed.
+"""
 
 from alembic import op
 
