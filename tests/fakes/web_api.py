@@ -18,6 +18,13 @@ from aiohttp import WSMsgType, web
 STATIC = Path(__file__).resolve().parents[2] / "static"
 VISIT_ID = "0b4c6f0e-6b1c-4d0f-9d53-0a4b6cf2a111"
 DOCTOR = {"id": "d1", "display": "Dr. Lin Zhao", "role": "doctor", "registration_number": "110-2231"}
+CONFIG = {
+    "ice_servers": [],
+    "lang": "en",
+    "languages": ["en", "zh"],
+    "emergency_number": "120",
+    "consent_text_version": "1",
+}
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'"
@@ -218,17 +225,9 @@ class Routes:
         return answer if isinstance(answer, web.Response) else web.json_response(answer)
 
     def answer(self, key: str, body: Any) -> Any:
-        """The patient's calls, and those of both."""
-        fake, visit = self.fake, self.fake.visit
+        """The patient's calls; the rest is `shared`'s."""
+        visit = self.fake.visit
         match key:
-            case "GET /config":
-                return {
-                    "ice_servers": [],
-                    "lang": "en",
-                    "languages": ["en", "zh"],
-                    "emergency_number": "120",
-                    "consent_text_version": "1",
-                }
             case "POST /join":
                 return {"visit_id": visit["id"], "role": visit["role"]}
             case "GET /visit":
@@ -253,8 +252,18 @@ class Routes:
                 visit["state"] = "left_unseen"
             case "GET /visit/summary":
                 return SUMMARY
+            case _:
+                return self.shared(key, body)
+        return {"state": visit["state"]}
+
+    def shared(self, key: str, body: Any) -> Any:
+        """The doctor's session and queue, and the calls of both sides."""
+        fake = self.fake
+        match key:
+            case "GET /config":
+                return CONFIG
             case "POST /tickets":
-                return {"ticket": "doctor" if body.get("visit_id") else visit["role"], "expires_s": 30}
+                return {"ticket": "doctor" if body.get("visit_id") else fake.visit["role"], "expires_s": 30}
             case "GET /session":
                 return DOCTOR if fake.signed_in else problem(401, "not-signed-in")
             case "POST /session":
@@ -269,7 +278,6 @@ class Routes:
                 return self.queue()
             case _:
                 return problem(404, "not-found")
-        return {"state": visit["state"]}
 
     def queue(self) -> dict[str, Any]:
         """The queue as the stream sends it too."""
