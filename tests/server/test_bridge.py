@@ -65,12 +65,19 @@ def node(scenario: Callable[[Node], Awaitable[None]], *dead: str) -> None:
 
 
 class TestChoice:
-    """Least loaded, not draining."""
+    """One relay is filled before the next is used, then the least loaded; never one that drains."""
 
-    def test_rooms_are_spread(self) -> None:
+    def test_one_relay_is_filled_before_the_next(self) -> None:
         async def scenario(node: Node) -> None:
-            chosen = [node.relay_of(f"room-{number}") for number in range(4)]
-            assert [chosen.count(relay) for relay in node.relays.values()] == [2, 2]
+            chosen = [node.relay_of(f"room-{number}") for number in range(25)]
+            assert [chosen.count(relay) for relay in node.relays.values()] == [24, 1]
+
+        node(scenario)
+
+    def test_full_relays_share_what_comes(self) -> None:
+        async def scenario(node: Node) -> None:
+            chosen = [node.relay_of(f"room-{number}") for number in range(52)]
+            assert [chosen.count(relay) for relay in node.relays.values()] == [26, 26]
 
         node(scenario)
 
@@ -131,7 +138,8 @@ class TestEvents:
             first = node.relay_of("room")
             first.tell(RoomClosed("room"))
             await asyncio.sleep(0.1)
-            node.pool.client_of("other")
+            for number in range(24):
+                node.pool.client_of(f"other-{number}")
             assert node.relay_of("room") is not first
 
         node(scenario)
