@@ -1,9 +1,10 @@
 """Finds what a text says: mentions of concepts with their place, before anything is known of negation."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from records.triage.lexicon.words import MIN_TYPO_LETTERS, Kind, Lexicon, NearPhrase
+from records.triage.lexicon.words import MIN_TYPO_LETTERS, Kind, Lexicon, NearPhrase, Tag
 from records.triage.normalise import COMMA, SENTENCE_END, Normal, normalise
 
 
@@ -51,6 +52,9 @@ _CONNECTORS = {"and", "or", "in", "on", "at", "with", "left", "right", "both", "
 _CONNECTORS |= {"和", "及", "或", "与", "跟", "到", "往", "、", "左", "右", "两", "上", "下", "还", "有"}
 
 
+# Nobody says one thing more often than this; a hostile text of 20,000 characters must not cost seconds, because
+# near-phrases compare their atoms in pairs.
+MAX_HITS: Mapping[str, int] = {"concept": 24, "atom": 12, "trigger": 60, "blocker": 60}
 # Words of set phrases that are no body part and no complaint ("blood pressure").
 ATOM_BLOCKER = "atoms"
 
@@ -63,12 +67,15 @@ def read(text: str, field: str, lexicon: Lexicon) -> Reading:
     """Return everything the lexicon finds in one text."""
     normal = _without_slips(normalise(text, lexicon.traditional), lexicon)
     sorts: dict[str, list[Hit]] = {"concept": [], "atom": [], "trigger": [], "blocker": []}
+    counts: Counter[Tag] = Counter()
     for hit_last, (length, tags) in lexicon.automaton.iter(normal.plain):
         last = hit_last + 1
         first = last - length
         if _is_whole(normal.plain, first, last):
             for tag in tags:
-                sorts[tag.sort].append(Hit(first, last, tag.name))
+                counts[tag] += 1
+                if counts[tag] <= MAX_HITS[tag.sort]:
+                    sorts[tag.sort].append(Hit(first, last, tag.name))
     blockers = tuple(hit for hit in sorts["blocker"] if hit.name != ATOM_BLOCKER)
     atoms = [
         hit for hit in sorts["atom"] if not any(_overlaps(hit, b) for b in sorts["blocker"] if b.name == ATOM_BLOCKER)

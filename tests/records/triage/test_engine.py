@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from records.triage.concepts import read
 from records.triage.engine import assess, partial_flags
 from records.triage.flags import flags, supposing
 from records.triage.intake import Intake
@@ -127,3 +128,11 @@ def _with(story, names):  # type: ignore[no-untyped-def] # Story and concept nam
     quote = story.readings[0].quote(0, 1)
     present = {n: q if q and q[0].field else (Quote(n, "complaint", *quote),) for n, q in supposed.present.items()}
     return replace(supposed, present=present)
+
+
+class TestHostileText:
+    @pytest.mark.parametrize("words", ["chest pain and arm pain ", "胸痛腹痛", "no ", "pain in chest arm leg jaw not "])
+    def test_the_work_on_a_repeated_text_is_bounded(self, words: str) -> None:
+        text = (words * 20_000)[:20_000]
+        reading = read(text, "complaint", pack().lexicon)
+        assert len(reading.mentions) < 2_000 and len(reading.triggers) < 500
