@@ -119,6 +119,16 @@ def _backup_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drill", action="store_true", help="restore into a scratch database and prove it is whole")
 
 
+def _restore(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.backup import restore
+
+    return restore(settings, arguments)
+
+
+def _restore_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="with records.dump and keys.dump")
+
+
 def _keys(settings: Settings, arguments: Arguments) -> int:
     from server.commands.keys import run
 
@@ -182,6 +192,7 @@ COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("migrate", "Bring the database to this program's schema.", _migrate),
     CommandLine("audit", "`audit verify` checks the whole audit chain.", _audit, _audit_options),
     CommandLine("backup", "`backup DIR` dumps the database; `--drill` proves it comes back.", _backup, _backup_options),
+    CommandLine("restore", "Bring a backup into a new data folder that holds its key file.", _restore, _restore_options),
     CommandLine("keys", "`keys rotate` and `keys retire` renew a level of keys, online.", _keys, _keys_options),
     CommandLine(
         "staff",

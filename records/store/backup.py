@@ -90,6 +90,17 @@ async def restore(place: Place, folder: Path) -> None:
     await _run(place, "pg_restore", *options, "--data-only", str(folder / KEYS))
 
 
+async def has_tables(place: Place) -> bool:
+    """Say whether anything is in the database: a restore goes into an empty one only."""
+    connection = await asyncpg.connect(place.url)
+    try:
+        return bool(await connection.fetchval(
+            "select exists (select from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace)"
+        ))  # fmt: skip
+    finally:
+        await connection.close()
+
+
 @asynccontextmanager
 async def drill(place: Place, folder: Path) -> AsyncIterator[Restored]:
     """Dump, restore into a scratch database, compare; the scratch database lives as long as the block."""

@@ -1,4 +1,4 @@
-"""`backup DIR`: both files of a backup; with --drill also the proof that they bring everything back."""
+"""`backup DIR`: both files of a backup; with --drill the proof that they come back. `restore DIR`: brings them back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from records.actors import Actor, ActorKind, Purpose
 from records.store import audit_log, backup
 from records.store.database import DEFAULT_TENANT
 from records.store.inspection import inspect
+from records.store.key_file import load_key_file
 from server.adapters.embedded_postgres import LOGIN_ROLE, SUPERUSER
 from server.adapters.postgres_binaries import find_binaries
 from server.commands.reach import opened, reachable
 from server.config import Settings
+from server.faults import StartFault
 from server.processes import unprivileged_account
 
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "backup", Purpose.SYSADMIN, "backup")
@@ -43,6 +45,40 @@ async def _drill(settings: Settings, place: backup.Place, folder: Path) -> int:
     print(f"Dumped in {restored.dump_s:.1f} s, restored {restored.rows} rows in {restored.restore_s:.1f} s, "
           f"opened {found.opened} sealed values, checked {report.entries} audit entries.")  # fmt: skip
     print("Everything came back." if not faults else "Not as it was: " + ", ".join(faults))
+    return 0 if not faults else 1
+
+
+class DatabaseNotEmpty(StartFault):
+    """Something is in the database that a restore would mix with."""
+
+    code = "database-not-empty"
+
+
+def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    """
+    Bring a backup into the empty database of a new data folder, in which the operator has put the key file.
+
+    Raises:
+        KeyFileInvalid, DatabaseNotEmpty, BackupFailed: nothing was changed, or what was begun is to be thrown away.
+    """
+    load_key_file(settings.key_file)  # first of all: without it nothing that comes back could be read
+    with reachable(settings) as reached:
+        return asyncio.run(_restore(reached, _place(settings, reached), Path(arguments.folder)))
+
+
+async def _restore(settings: Settings, place: backup.Place, folder: Path) -> int:
+    if await backup.has_tables(place):
+        raise DatabaseNotEmpty(
+            f"The database of {settings.data_dir} is not empty.",
+            "restore into a new data folder: make it, put the key file at DATA_DIR/keys/kek.json, run this again.",
+        )
+    await backup.restore(place, folder)
+    async with opened(settings) as database:
+        found = await inspect(database, ACTOR)
+        report = await audit_log.verify(database, DEFAULT_TENANT, settings.data_dir)
+    print(f"Restored from {folder}: opened {found.opened} sealed values, checked {report.entries} audit entries.")
+    faults = [*found.broken, *([] if report.is_sound else ["the audit chain"])]
+    print("Everything opens. Start Teleconsult." if not faults else "Not as it was: " + ", ".join(faults))
     return 0 if not faults else 1
 
 
