@@ -192,7 +192,9 @@ COMMANDS: tuple[CommandLine, ...] = (
     CommandLine("migrate", "Bring the database to this program's schema.", _migrate),
     CommandLine("audit", "`audit verify` checks the whole audit chain.", _audit, _audit_options),
     CommandLine("backup", "`backup DIR` dumps the database; `--drill` proves it comes back.", _backup, _backup_options),
-    CommandLine("restore", "Bring a backup into a new data folder that holds its key file.", _restore, _restore_options),
+    CommandLine(
+        "restore", "Bring a backup into a new data folder that holds its key file.", _restore, _restore_options
+    ),
     CommandLine("keys", "`keys rotate` and `keys retire` renew a level of keys, online.", _keys, _keys_options),
     CommandLine(
         "staff",

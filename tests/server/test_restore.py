@@ -1,4 +1,4 @@
-"""README "Backup and restore": on a new machine, with the key file, everything comes back; without it nothing begins."""
+"""README "Backup and restore": with the key file everything comes back on a new machine; without it nothing begins."""
 
 from __future__ import annotations
 
