@@ -72,7 +72,7 @@ debian-tools:
 	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v npm >/dev/null || missing="$$missing npm"; \
 	command -v git >/dev/null || missing="$$missing git"; \
-	ldconfig -p | grep -q libatomic.so.1 || missing="$$missing libatomic1"; \
+	ldconfig -p | grep libatomic.so.1 >/dev/null || missing="$$missing libatomic1"; \
 	test -x $(POSTGRES_15)/postgres || missing="$$missing postgresql-15"; \
 	if [ -n "$$missing" ]; then $(MAKE) --no-print-directory apt PACKAGES="$$missing"; fi
 
