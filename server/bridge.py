@@ -18,8 +18,8 @@ FIRST_RETRY_S = 0.05  # a relay that was killed listens again within about a sec
 LAST_RETRY_S = 1.0
 # Longer than a relay's restart takes: then its rooms move to another one, or wait for any.
 GONE_AFTER_S = 3.0
-# Waking one process for many rooms costs half of waking two for the same packets (tests/bench/README.md), so a relay is
-# filled before the next one is used: 24 rooms of two are 17,000 packets/s, a third of a core in Python, a sixth natively.
+# Waking one process for many rooms costs half of waking two for the same packets (tests/bench/README.md), so a relay
+# is filled before the next one is used: 24 rooms of two are 17,000 packets/s, a third of a core in Python, a sixth natively.
 FILLED_AT_ROOMS = 24
 
 
@@ -66,7 +66,7 @@ class RelayPool:
 
     def client_of(self, room: str) -> RelayClient:
         """
-        Return the connection to the room's relay; a new room goes to the fullest one that has space and is not draining.
+        Return the connection to the room's relay; a new room goes to the fullest one with space that is not draining.
 
         Raises:
             RelayLost: its relay, or every one, is away at the moment.
