@@ -19,7 +19,8 @@ LAST_RETRY_S = 1.0
 # Longer than a relay's restart takes: then its rooms move to another one, or wait for any.
 GONE_AFTER_S = 3.0
 # Waking one process for many rooms costs half of waking two for the same packets (tests/bench/README.md), so a relay
-# is filled before the next one is used: 24 rooms of two are 17,000 packets/s, a third of a core in Python, a sixth natively.
+# is filled before the next one is used: 24 rooms of two are 17,000 packets/s, a third of a core in Python,
+# a sixth natively.
 FILLED_AT_ROOMS = 24
 
 
