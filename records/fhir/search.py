@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -36,65 +36,20 @@ from records.fhir.query import (
     Dates,
     Has,
     Ids,
-    Include,
-    Order,
     Quantities,
     Query,
     References,
     Tokens,
     Updated,
 )
+from records.fhir.search_draft import Draft, printable
+from records.fhir.search_results import RESULT_PARAMETERS, set_result_parameter
 from records.fhir.search_text import split_escaped, unescape
 
-DEFAULT_COUNT = 50
-# A page of Bundles is built in memory; with 1,000 entries of 3 kB it is 3 MB.
-MAX_COUNT = 1000
 # Each value is a branch of the query; hundreds would be an attack on the planner.
 MAX_VALUES = 200
 MAX_PARAMETERS = 50
 MAX_CHAIN = 4
-_SUMMARIES = frozenset(("true", "text", "data", "count", "false"))
-_RESULT = frozenset(
-    [
-        "_sort",
-        "_count",
-        "_include",
-        "_revinclude",
-        "_summary",
-        "_elements",
-        "_total",
-        "_format",
-        "_pretty",
-        "_page",
-        "_include:iterate",
-        "_revinclude:iterate",
-        "_include:recurse",
-        "_revinclude:recurse",
-        "_contained",
-        "_containedType",
-        "_score",
-        "_maxresults",
-    ]
-)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """The query while its parameters are read."""
-
-    type: str
-    base_url: str
-    now: datetime
-    is_strict: bool
-    where: list[Clause] = field(default_factory=list)
-    order: tuple[Order, ...] = ()
-    count: int = DEFAULT_COUNT
-    includes: list[Include] = field(default_factory=list)
-    summary: str = "false"
-    elements: tuple[str, ...] = ()
-    total: str = "none"
-    effective: list[tuple[str, str]] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +65,14 @@ class Surroundings:
 
 def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundings) -> Query:
     """Give the query. Raises BadSearch, NotSupported."""
-    draft = _Draft(type_, around.base_url, around.now, around.is_strict)
+    draft = Draft(type_, around.base_url, around.now, around.is_strict)
     for number, (name, value) in enumerate(pairs):
         if number >= MAX_PARAMETERS:
             raise BadSearch(f"a search has at most {MAX_PARAMETERS} parameters")
         if value == "":
             draft.ignored.append(name)  # §3.1.1.3: an empty parameter is not an error
-        elif name in _RESULT:
-            _result_parameter(draft, name, value)
+        elif name in RESULT_PARAMETERS:
+            set_result_parameter(draft, name, value)
         else:
             _filter(draft, name, value)
     return Query(
@@ -126,18 +81,18 @@ def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundi
     )  # fmt: skip
 
 
-def _filter(draft: _Draft, name: str, value: str) -> None:
+def _filter(draft: Draft, name: str, value: str) -> None:
     clause = criterion(draft, name, value, MAX_CHAIN)
     if clause is not None:
         draft.where.append(clause)
         draft.effective.append((name, value))
     elif draft.is_strict:
-        raise NotSupported(f"there is no search parameter {_printable(name)} on {draft.type}")
+        raise NotSupported(f"there is no search parameter {printable(name)} on {draft.type}")
     else:
         draft.ignored.append(name)
 
 
-def criterion(draft: _Draft, name: str, value: str, depth: int) -> Clause | None:
+def criterion(draft: Draft, name: str, value: str, depth: int) -> Clause | None:
     """Give the clause of one filter parameter, or None for an unknown one."""
     if depth == 0:
         raise NotSupported(f"at most {MAX_CHAIN} links in a chain")
@@ -153,14 +108,14 @@ def criterion(draft: _Draft, name: str, value: str, depth: int) -> Clause | None
     if modifier == "missing":
         return _missing(draft.type, parameter, value)
     if parameter.kind == "special" or (modifier and modifier not in _modifiers(parameter)):
-        raise NotSupported(f"the modifier :{_printable(modifier)} is not supported on {code}")
+        raise NotSupported(f"the modifier :{printable(modifier)} is not supported on {code}")
     values = split_escaped(value, ",")
     if len(values) > MAX_VALUES:
         raise BadSearch(f"a parameter has at most {MAX_VALUES} values")
     return _values(draft, parameter, modifier, values)
 
 
-def _values(draft: _Draft, parameter: SearchParameter, modifier: str, values: list[str]) -> Clause:
+def _values(draft: Draft, parameter: SearchParameter, modifier: str, values: list[str]) -> Clause:
     if parameter.code == "_id":
         return Ids(tuple(unescape(v) for v in values))
     if parameter.code == "_lastUpdated":
@@ -186,7 +141,7 @@ def _any(clauses: Iterable[Clause]) -> Clause:
 class _Case:
     """One parameter with its modifier, and where it looks."""
 
-    draft: _Draft
+    draft: Draft
     parameter: SearchParameter
     modifier: str
     places: tuple[Source, ...]
@@ -260,7 +215,7 @@ def _date(case: _Case, value: str) -> Clause:
     return Dates(case.keys, *_date_test(case.draft, value))
 
 
-def _date_test(draft: _Draft, value: str) -> tuple[Comparator, datetime, datetime]:
+def _date_test(draft: Draft, value: str) -> tuple[Comparator, datetime, datetime]:
     comparator, text = _compared(value)
     interval = parse_date(text.replace(" ", "+"))  # a + that arrived unescaped in the URL is a blank
     if interval is None:
@@ -372,7 +327,7 @@ _MAKERS: Mapping[str, Callable[[_Case, str], Clause]] = {
 
 
 def _chain(
-    draft: _Draft, parameter: SearchParameter, modifier: str, rest: str, value: str, depth: int
+    draft: Draft, parameter: SearchParameter, modifier: str, rest: str, value: str, depth: int
 ) -> Clause:  # fmt: skip
     if parameter.kind != "reference":
         raise BadSearch(f"{parameter.code} is no reference, so nothing can be chained to it")
@@ -380,132 +335,32 @@ def _chain(
     types = _target_types(parameter, modifier, places)
     found = []
     for type_ in types:
-        inner = criterion(_Draft(type_, draft.base_url, draft.now, draft.is_strict), rest, value, depth - 1)
+        inner = criterion(Draft(type_, draft.base_url, draft.now, draft.is_strict), rest, value, depth - 1)
         if inner is not None:
             found.append(Chain(tuple(p.key for p in places), type_, (inner,)))
     if not found:
-        raise BadSearch(f"{_printable(rest)} is no search parameter of what {parameter.code} refers to")
+        raise BadSearch(f"{printable(rest)} is no search parameter of what {parameter.code} refers to")
     return AnyOf(tuple(found)) if len(found) > 1 else found[0]
 
 
 def _target_types(parameter: SearchParameter, modifier: str, places: tuple[Source, ...]) -> tuple[str, ...]:
     if modifier:
         if not is_resource_type(modifier):
-            raise BadSearch(f":{_printable(modifier)} is no resource type")
+            raise BadSearch(f":{printable(modifier)} is no resource type")
         return (modifier,)
     restricted = tuple(p.target for p in places if p.target)
     return restricted or tuple(sorted(parameter.targets & SERVED_TYPES)) or tuple(sorted(SERVED_TYPES))
 
 
-def _has(draft: _Draft, name: str, value: str, depth: int) -> Clause:
+def _has(draft: Draft, name: str, value: str, depth: int) -> Clause:
     parts = name.split(":", 3)
     if len(parts) != 4 or parts[1] not in SERVED_TYPES:
         raise BadSearch("_has is _has:Type:reference:parameter=value")
     _, type_, reference, inner_name = parts
     parameter = parameters(type_).get(reference)
     if parameter is None or parameter.kind != "reference":
-        raise BadSearch(f"{_printable(reference)} is no reference parameter of {type_}")
-    inner = criterion(_Draft(type_, draft.base_url, draft.now, draft.is_strict), inner_name, value, depth - 1)
+        raise BadSearch(f"{printable(reference)} is no reference parameter of {type_}")
+    inner = criterion(Draft(type_, draft.base_url, draft.now, draft.is_strict), inner_name, value, depth - 1)
     if inner is None:
-        raise BadSearch(f"{_printable(inner_name)} is no search parameter of {type_}")
+        raise BadSearch(f"{printable(inner_name)} is no search parameter of {type_}")
     return Has(type_, tuple(s.key for s in sources(type_, reference)), (inner,))
-
-
-# --- result parameters ------------------------------------------------------------------------------------------------
-
-
-def _result_parameter(draft: _Draft, name: str, value: str) -> None:
-    base = name.split(":")[0]
-    setter = _RESULT_SETTERS.get(base)
-    if setter is None:
-        draft.ignored.append(name)
-        return
-    setter(draft, name, value)
-    draft.effective.append((name, value))
-
-
-def _set_count(draft: _Draft, _: str, value: str) -> None:
-    if not value.isdecimal() or len(value) > 9:
-        raise BadSearch("_count is a whole number")
-    draft.count = min(int(value), MAX_COUNT)
-
-
-def _set_summary(draft: _Draft, _: str, value: str) -> None:
-    if value not in _SUMMARIES:
-        raise BadSearch("_summary is true, text, data, count or false")
-    draft.summary = value
-
-
-def _set_total(draft: _Draft, _: str, value: str) -> None:
-    if value not in ("none", "estimate", "accurate"):
-        raise BadSearch("_total is none, estimate or accurate")
-    draft.total = value
-
-
-def _set_elements(draft: _Draft, _: str, value: str) -> None:
-    draft.elements = tuple(e.strip() for e in value.split(",") if e.strip())
-
-
-def _set_sort(draft: _Draft, _: str, value: str) -> None:
-    draft.order = tuple(_order(draft.type, v.strip()) for v in value.split(",") if v.strip())
-
-
-def _order(type_: str, value: str) -> Order:
-    descending, code = value.startswith("-"), value.removeprefix("-")
-    if code in ("_id", "_lastUpdated"):
-        return Order("id" if code == "_id" else "updated", (), descending)
-    parameter = parameters(type_).get(code)
-    if parameter is None:
-        raise BadSearch(f"{_printable(code)} is no search parameter of {type_}")
-    keys = tuple(s.key for s in sources(type_, code))
-    if parameter.kind == "date" and not set(keys) & BLIND_DATES:
-        return Order("date", keys, descending)
-    if parameter.kind in ("quantity", "number"):
-        return Order("quantity", tuple(quantity_key(k) for k in keys), descending)
-    raise NotSupported(f"_sort by {code} is not supported: its values are sealed, so they have no order")
-
-
-def _set_include(draft: _Draft, name: str, value: str) -> None:
-    is_reverse, is_iterated = name.startswith("_revinclude"), ":" in name
-    if value == "*":
-        draft.includes += _all_includes(draft.type, is_reverse, is_iterated)
-        return
-    source, _, rest = value.partition(":")
-    code, _, target = rest.partition(":")
-    if source not in SERVED_TYPES or (target and not is_resource_type(target)):
-        raise BadSearch(f"{name.split(':')[0]} is Type:reference or Type:reference:TargetType")
-    codes = [c for c, p in parameters(source).items() if p.kind == "reference"] if code == "*" else [code]
-    for each in codes:
-        draft.includes.append(_include(source, each, target, is_reverse, is_iterated))
-
-
-def _include(source: str, code: str, target: str, is_reverse: bool, is_iterated: bool) -> Include:
-    parameter = parameters(source).get(code)
-    if parameter is None or parameter.kind != "reference":
-        raise BadSearch(f"{_printable(code)} is no reference parameter of {source}")
-    places = sources(source, code)
-    restricted = next((p.target for p in places if p.target), "")
-    return Include(source, tuple(p.key for p in places), target or restricted, is_reverse, is_iterated)
-
-
-def _all_includes(type_: str, is_reverse: bool, is_iterated: bool) -> list[Include]:
-    if is_reverse:
-        raise NotSupported("_revinclude=* is not supported: name the types that you want")
-    codes = [c for c, p in parameters(type_).items() if p.kind == "reference"]
-    return [_include(type_, c, "", is_reverse, is_iterated) for c in codes]
-
-
-_RESULT_SETTERS: Mapping[str, Callable[[_Draft, str, str], None]] = {
-    "_count": _set_count,
-    "_summary": _set_summary,
-    "_total": _set_total,
-    "_elements": _set_elements,
-    "_sort": _set_sort,
-    "_include": _set_include,
-    "_revinclude": _set_include,
-}
-
-
-def _printable(name: str) -> str:
-    """A name from the URL as part of a message: nothing but the characters that names have."""
-    return "".join(c for c in name[:64] if c.isalnum() or c in "-_.:") or "?"

@@ -13,7 +13,7 @@ from records.fhir.dates import parse as parse_date
 from records.fhir.errors import BadSearch, NotSupported, ResourceUnknown
 from records.fhir.project_audit import AuditRecord, audit_event
 from records.fhir.query import Access
-from records.fhir.search import MAX_COUNT
+from records.fhir.search_draft import MAX_COUNT
 from records.store.search_audit import AuditQuery, find_audit_entries
 from records.store.unit import Unit
 from server.http.fhir_call import Call

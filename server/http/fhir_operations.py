@@ -10,7 +10,7 @@ from records.fhir.bundle import Entry, searchset
 from records.fhir.dates import parse as parse_date
 from records.fhir.errors import BadRequest, BadSearch, Issue
 from records.fhir.interactions import SERVED_TYPES
-from records.fhir.search import DEFAULT_COUNT, MAX_COUNT
+from records.fhir.search_draft import DEFAULT_COUNT, MAX_COUNT
 from records.fhir.validate import find_issues
 from records.store.search_everything import Everything, find_everything
 from server.http.fhir_call import Call, answer, outcome
