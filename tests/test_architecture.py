@@ -183,6 +183,31 @@ class TestLaw3OneLibraryOneHome:
         assert wrong == []
 
 
+class TestNoCodec:
+    """Media is never decoded or encoded on the server: of the media libraries only DTLS and SRTP are used."""
+
+    def test_nothing_imports_a_codec(self) -> None:
+        used = {
+            f"{node.module}.{alias.name}"
+            for name in sources(*PACKAGES)
+            for node in ast.walk(tree(name))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("aiortc", "av")
+            for alias in node.names
+        }
+        assert {each for each in used if "rtcdtlstransport" not in each} == set()
+
+    def test_nothing_imports_a_whole_media_library(self) -> None:
+        wrong = [n for n in sources(*PACKAGES) if {"aiortc", "av"} & set(plain_imports(n))]
+        assert wrong == []
+
+
+def plain_imports(name: str) -> Iterator[str]:
+    """Modules of `import x`, without those of `from x import y`."""
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
 class TestSizes:
     """A function is 50 lines at most, a file 500, a class has ten public methods at most."""
 
