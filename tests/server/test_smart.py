@@ -82,38 +82,39 @@ class TestToken:
         assert sorted(server.call(all_at_once())) == [200] + [401] * 19
 
 
-NOW = int(time.time())
-FORGED = {
-    "unknown client": ({"iss": "who", "sub": "who"}, {}),
-    "other subject": ({"sub": "who"}, {}),
-    "other audience": ({"aud": "https://elsewhere/token"}, {}),
-    "no audience": ({"aud": None}, {}),
-    "expired": ({"exp": NOW - 120}, {}),
-    "lives too long": ({"exp": NOW + 3600}, {}),
-    "exp is a text": ({"exp": "tomorrow"}, {}),
-    "no exp": ({"exp": None}, {}),
-    "issued in the future": ({"iat": NOW + 600}, {}),
-    "no jti": ({"jti": None}, {}),
-    "jti is a number": ({"jti": 7}, {}),
-    "unknown kid": ({}, {"kid": "other"}),
-    "kid of the RSA key": ({}, {"kid": "key-RS384"}),
-    "jku of somebody": ({}, {"jku": "https://evil/jwks.json"}),
-    "critical header": ({}, {"crit": ["x"], "x": 1}),
-}
+def forged(now: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Claims and headers that differ from a good assertion's; `now` of the moment of use, not of the import."""
+    return {
+        "unknown client": ({"iss": "who", "sub": "who"}, {}),
+        "other subject": ({"sub": "who"}, {}),
+        "other audience": ({"aud": "https://elsewhere/token"}, {}),
+        "no audience": ({"aud": None}, {}),
+        "expired": ({"exp": now - 120}, {}),
+        "lives too long": ({"exp": now + 3600}, {}),
+        "exp is a text": ({"exp": "tomorrow"}, {}),
+        "no exp": ({"exp": None}, {}),
+        "issued in the future": ({"iat": now + 600}, {}),
+        "no jti": ({"jti": None}, {}),
+        "jti is a number": ({"jti": 7}, {}),
+        "unknown kid": ({}, {"kid": "other"}),
+        "kid of the RSA key": ({}, {"kid": "key-RS384"}),
+        "jku of somebody": ({}, {"jku": "https://evil/jwks.json"}),
+        "critical header": ({}, {"crit": ["x"], "x": 1}),
+    }
 
 
 class TestForged:
     """security.md §13, 12 and 13."""
 
-    @pytest.mark.parametrize("name", sorted(FORGED))
+    @pytest.mark.parametrize("name", sorted(forged(0)))
     def test_is_invalid_client(self, server: Hospital, name: str) -> None:
-        claims, headers = FORGED[name]
+        claims, headers = forged(int(time.time()))[name]
         status, body = ask(server, KEY.assertion("his", server.token_url, headers, **claims))
         assert (status, body["error"]) == (401, "invalid_client")
 
     @pytest.mark.parametrize("alg", ["HS256", "HS384", "none"])
     def test_algorithm_confusion(self, server: Hospital, alg: str) -> None:
-        claims = {"iss": "his", "sub": "his", "aud": server.token_url, "jti": "x", "exp": NOW + 100}
+        claims = {"iss": "his", "sub": "his", "aud": server.token_url, "jti": "x", "exp": int(time.time()) + 100}
         secret = "x" * 64 if alg != "none" else None
         assertion = jwt.encode(claims, secret, alg, headers={"kid": KEY.kid})
         assert ask(server, assertion)[1]["error"] == "invalid_client"
@@ -183,7 +184,8 @@ class TestBearer:
             assert get(server, "/Patient", token)[0] == 401
 
     def test_with_a_token_of_another_key(self, server: Hospital) -> None:
-        claims = {"iss": "teleconsult", "sub": "his", "scope": "system/*.rs", "iat": NOW, "exp": NOW + 200}
+        now = int(time.time())
+        claims = {"iss": "teleconsult", "sub": "his", "scope": "system/*.rs", "iat": now, "exp": now + 200}
         forged = jwt.encode(claims, "k" * 32, "HS256", headers={"kid": "1", "typ": "at+jwt"})
         assert get(server, "/Patient", forged)[0] == 401
 
