@@ -64,11 +64,16 @@ class Disease:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to the patient, in both languages, and the concept that a yes would establish."""
+    """
+    A question to the patient, in both languages, and the concept that a yes would establish.
+
+    `presumes` is the concept that its wording takes for granted ("the pain"); without it nobody could answer.
+    """
 
     id: str
     text: Mapping[str, str]
     finding: str | None
+    presumes: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,8 @@ def _disease(key: str, row: Mapping[str, Any]) -> Disease:
 
 
 def _question(key: str, row: Any) -> Question:
-    return Question(key, _names(row[:2]), row[2] if len(row) > 2 else None)
+    finding, presumes = (*row[2:], None, None)[:2]
+    return Question(key, _names(row[:2]), finding, presumes)
 
 
 def _check(made: Pack) -> None:
@@ -210,7 +216,7 @@ def _check(made: Pack) -> None:
         _require(set(concept.implies) - known, f"concept {concept.id}")
         _require(set(concept.departments) - set(made.departments), f"departments of {concept.id}")
     for question in made.questions.values():
-        _require({question.finding} - known - {None}, f"question {question.id}")
+        _require({question.finding, question.presumes} - known - {None}, f"question {question.id}")
 
 
 def _require(unknown: set[Any] | frozenset[Any], where: str) -> None:

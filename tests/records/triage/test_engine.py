@@ -136,3 +136,18 @@ class TestHostileText:
         text = (words * 20_000)[:20_000]
         reading = read(text, "complaint", pack().lexicon)
         assert len(reading.mentions) < 2_000 and len(reading.triggers) < 500
+
+
+class TestQuestions:
+    def asked(self, complaint: str, **fields: object) -> list[str]:
+        return [str(one["id"]) for one in note_of(complaint, **fields).to_json()["question_details"]]
+
+    @pytest.mark.parametrize("complaint", ["cough and fever for two days", "咳嗽发烧两天"])
+    def test_what_belongs_to_a_cough_comes_before_what_any_fever_may_be(self, complaint: str) -> None:
+        asked = self.asked(complaint, age=62)
+        assert asked[:2] == ["confused", "breathless"]
+        assert {"cough_blood", "chest_pain"} <= set(asked)
+
+    def test_no_question_takes_a_pain_for_granted_that_nobody_mentioned(self) -> None:
+        assert "right_lower" not in self.asked("cough and fever for two days", age=62)
+        assert "right_lower" in self.asked("stomach pain and fever", age=30)
