@@ -77,11 +77,38 @@ class Histogram:
         yield f"{self.name}_count {seen}"
 
 
+@dataclass
+class Buckets:
+    """A histogram with labels that another process counts: each scrape replaces its rows."""
+
+    name: str
+    meaning: str
+    bounds: tuple[float, ...]
+    rows: dict[Labels, tuple[tuple[int, ...], float]] = field(default_factory=dict)
+
+    def replace(self, counts: tuple[int, ...], total: float, **labels: str) -> None:
+        """Say what one label set has counted since its start: by bucket, not cumulative, the last one above all."""
+        key = tuple(sorted(labels.items()))
+        if len(counts) == len(self.bounds) + 1 and (key in self.rows or len(self.rows) < MAX_LABEL_SETS):
+            self.rows[key] = (counts, total)
+
+    def lines(self) -> Iterable[str]:
+        """Return the cumulative buckets, sum and count of each label set."""
+        yield from _head(self.name, self.meaning, "histogram")
+        for labels, (counts, total) in sorted(self.rows.items()):
+            seen = 0
+            for bound, count in zip((*self.bounds, math.inf), counts, strict=True):
+                seen += count
+                yield f"{self.name}_bucket{_braces((*labels, ('le', _number(bound))))} {seen}"
+            yield f"{self.name}_sum{_braces(labels)} {_number(total)}"
+            yield f"{self.name}_count{_braces(labels)} {seen}"
+
+
 class Registry:
     """Every metric of a process."""
 
     def __init__(self) -> None:
-        self._families: dict[str, Metric | Histogram] = {}
+        self._families: dict[str, Metric | Histogram | Buckets] = {}
 
     def counter(self, name: str, meaning: str) -> Metric:
         """Return the counter of this name; the same one for every caller. Names end in _total."""
@@ -95,6 +122,12 @@ class Registry:
         """Return the histogram of this name, in seconds."""
         found = self._families.setdefault(name, Histogram(name, meaning))
         assert isinstance(found, Histogram), "a name has one kind"
+        return found
+
+    def buckets(self, name: str, meaning: str, bounds: tuple[float, ...]) -> Buckets:
+        """Return the labelled histogram of this name, in seconds."""
+        found = self._families.setdefault(name, Buckets(name, meaning, bounds))
+        assert isinstance(found, Buckets), "a name has one kind"
         return found
 
     def _metric(self, name: str, kind: str, meaning: str) -> Metric:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from server.keys import CLOCK, DATABASE, RELAYS, SETTINGS
 from server.metrics import CONTENT_TYPE, Registry
+from signaling.media.gaps import GAP_BUCKETS_S
 from signaling.media.reports import Snapshot
 
 routes = web.RouteTableDef()
@@ -20,6 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 METRICS: web.AppKey[Registry] = web.AppKey("metrics")
 LAG: web.AppKey[LoopLag] = web.AppKey("lag")
 
+PATH_GAP_MEANING = "Silence when a media link took another network path."
 LAG_SAMPLE_S = 0.25
 # security.md §1: alive below one second of loop lag; a disk below one tenth free is not ready.
 MAX_LAG_S = 1.0
@@ -128,3 +130,6 @@ def _relay(registry: Registry, snapshot: Snapshot) -> None:
     totals = registry.counter("teleconsult_relay_total", "What a relay has counted since its start.")
     for name, value in snapshot.counters.items():
         totals.rows[(("count", name), ("relay", relay))] = value
+    gaps = registry.buckets("teleconsult_path_gap_seconds", PATH_GAP_MEANING, GAP_BUCKETS_S)
+    for row in snapshot.path_gaps:
+        gaps.replace(row.counts, row.total_s, relay=relay, cause=row.cause, direction=row.direction)

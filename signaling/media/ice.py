@@ -8,6 +8,7 @@ Generations make a restart safe: the old credentials keep working until a check 
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from signaling.media import stun
 
@@ -80,13 +81,15 @@ class Unbind:
     address: stun.Address
 
 
+SelectCause = Literal["first", "migration", "restart", "rebinding"]
+
+
 @dataclass(frozen=True, slots=True)
 class Select:
     """Send to this address from now on."""
 
     address: stun.Address
-    cause: str
-    """first, migration or restart."""
+    cause: SelectCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ class IceLite:
         return effects
 
     def _select(self, address: stun.Address, generation: Credentials, now: float) -> list[Effect]:
-        cause = "migration" if self.selected is not None else "first"
+        cause: SelectCause = "migration" if self.selected is not None else "first"
         if generation is self.pending:
             cause = "restart" if self.selected is not None else "first"
             self.retiring, self.current, self.pending = self.current, generation, None

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from signaling.media.gaps import PathGaps
+
 Kind = Literal["audio", "video"]
+PathCause = Literal["restart", "migration", "rebinding"]
 LinkStatus = Literal["connecting", "connected", "shaky", "lost", "closed"]
 
 
@@ -123,9 +126,14 @@ class PathChanged:
     room: str
     link: str
     seat: str
-    cause: Literal["restart", "migration"]
-    gap_ms: float
-    """Longest silence in the link's incoming packets around the change."""
+    cause: PathCause
+    """restart: new credentials; migration: a check nominated another path; rebinding: a NAT gave us a new address."""
+    direction: Literal["up", "down"]
+    gap_ms: float | None
+    """Silence between the last authenticated packet before the change and the first one after it; None when nothing
+    was flowing. Up: of what the seat publishes. Down: of its reports on what it gets, ten a second."""
+    protocol: Literal["udp", "tcp"] = "udp"
+    """Of the new path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +196,7 @@ class Snapshot:
     rooms: tuple[RoomSnapshot, ...]
     counters: Mapping[str, int] = field(default_factory=dict)
     """Monotonic totals: packets_in, packets_out, dropped_<cause>, nack_answered, keyframe_requests, …"""
+    path_gaps: tuple[PathGaps, ...] = ()
+    """Silence when a link took another way, by bucket of GAP_BUCKETS_S."""
+    path_gap_ms: Mapping[str, float] = field(default_factory=dict)
+    """up_p50, up_p95, up_p99, down_p50, … of the newest thousand."""

@@ -1,12 +1,13 @@
 """What comes in at the port and what is due by time, carried to the links, rooms and reports."""
 
 import time
+from typing import Literal
 
 from signaling.media import stun
 from signaling.media.guard import Datagram
 from signaling.media.reports import LinkState, MediaStopped, PathChanged
 from signaling.net.allocator import RoomAllocator
-from signaling.net.link import Link
+from signaling.net.link import Link, PathChange
 from signaling.net.observer import RoomObserver
 from signaling.net.publication import Publication
 from signaling.net.records import Leftover
@@ -36,6 +37,8 @@ class Clockwork:
         before = self._plane.datagrams
         for leftover in self._plane.poll(now):
             self._receive(leftover, now)
+        for link in tuple(self._registry.around.moving):
+            link.note_resumed(now)
         return self._plane.datagrams - before
 
     def _receive(self, leftover: Leftover, now: float) -> None:
@@ -81,6 +84,8 @@ class Clockwork:
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
         self._registry.reporter.repair(now)
+        for link in tuple(self._registry.around.moving):
+            link.note_resumed(now)
         news = self._registry.around.news
         while news:
             self._tell_progress(news.pop())
@@ -142,10 +147,18 @@ class Clockwork:
                 if state == "connected":
                     self._welcome(link)
         for change in progress.changes:
-            gap_ms = change.silence_s * 1000
-            self._registry.tell(PathChanged(name.room, name.link, name.seat, change.cause, gap_ms))
+            self._tell_change(link, change)
         progress.states.clear()
         progress.changes.clear()
+
+    def _tell_change(self, link: Link, change: PathChange) -> None:
+        name, room = link.name, self._registry.rooms.get(link.name.room)
+        direction: Literal["up", "down"] = "up" if room is not None and name.link in room.ups else "down"
+        gap_ms = None if change.gap_s is None else round(change.gap_s * 1000, 1)
+        told = PathChanged(name.room, name.link, name.seat, change.cause, direction, gap_ms, link.protocol)
+        self._registry.tell(told)
+        if change.gap_s is not None:
+            self._registry.gaps.note(change.cause, direction, change.gap_s)
 
     def _welcome(self, link: Link) -> None:
         """Keys are there: a subscriber's pictures begin with a key frame."""

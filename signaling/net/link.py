@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,12 +12,15 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from signaling.media import ice, stun
 from signaling.media.ice import Consent, Credentials, IceLite
 from signaling.media.negotiation import Terms
-from signaling.media.reports import LinkStatus
+from signaling.media.reports import LinkStatus, PathCause
 from signaling.net.dtls import DtlsAssociation, DtlsPipe, HandshakeFailed, fingerprint
 from signaling.net.plane import Plane
 from signaling.net.port import Address
 
 log = logging.getLogger(__name__)
+
+FLOWS_AFTER_S = 0.5  # two looks: reports on media come every 75 ms, lone receiver reports once a second or more rarely
+RESUMES_WITHIN_S = 10.0  # then nothing is measured: the people have hung up or stopped sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class Surroundings:
     has_tcp: bool = False
     news: set["Link"] = field(default_factory=set)
     """Links with progress that web has not been told."""
+    tcp_addresses: Set[Address] = frozenset()
+    """Those of the port's peers that come by the TCP bridge."""
+    moving: set["Link"] = field(default_factory=set)
+    """Links that took another path and have not been heard there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,14 @@ def new_credentials() -> Credentials:
 
 @dataclass(slots=True)
 class PathChange:
-    """A selected path that is not the first."""
+    """A selected path that is not the first, from its selection until something authenticated comes by it."""
 
-    cause: Literal["restart", "migration"]
-    silence_s: float
+    cause: PathCause
+    heard_at: float
+    """Of the last authenticated packet before; 0 when nothing had come yet."""
+    was_flowing: bool
+    selected_at: float
+    gap_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +71,29 @@ class Progress:
 
     states: list[LinkStatus] = field(default_factory=list)
     changes: list[PathChange] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Flow:
+    """Whether a peer's packets came without a break, looked at every quarter second: else a silence says nothing."""
+
+    heard_at: float = 0.0
+    began_at: float | None = None
+    """Since when something came between every two looks; None while silent."""
+    last_at: float = 0.0
+
+    def observe(self, heard_at: float, now: float) -> None:
+        """Look."""
+        if heard_at == self.heard_at:
+            self.began_at = None
+        else:
+            self.began_at = now if self.began_at is None else self.began_at
+            self.last_at = heard_at if now - self.began_at >= FLOWS_AFTER_S else self.last_at
+        self.heard_at = heard_at
+
+    def was_flowing_at(self, heard_at: float) -> bool:
+        """Tell whether the packets up to then came without a break."""
+        return bool(self.last_at) and heard_at - self.last_at < FLOWS_AFTER_S
 
 
 class Link:
@@ -84,6 +119,8 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._is_secure = False
         self._told: LinkStatus = "connecting"
+        self._change: PathChange | None = None
+        self._flow = Flow()
 
     # Signalling
 
@@ -126,6 +163,7 @@ class Link:
     def handle_timer(self, now: float) -> None:
         """Let consent and generations run out; media counts as a sign of life."""
         heard = self.peer.heard_at
+        self._flow.observe(heard, now)
         if heard > now - 1.0:
             self._carry_out(self.ice.heard(heard), now)
         self._carry_out(self.ice.handle_timer(now), now)
@@ -138,6 +176,11 @@ class Link:
     @property
     def is_closed(self) -> bool:
         return self.ice.state is Consent.CLOSED
+
+    @property
+    def protocol(self) -> Literal["udp", "tcp"]:
+        """How the selected path comes."""
+        return "tcp" if self.peer.address in self._around.tcp_addresses else "udp"
 
     def state(self) -> LinkStatus:
         """Return the state as web is told it: connected needs the keys too."""
@@ -169,12 +212,32 @@ class Link:
                 case ice.Announce():
                     self._announce()
 
-    def _select(self, address: Address, cause: str, now: float) -> None:
-        if cause != "first":
-            kind: Literal["restart", "migration"] = "restart" if cause == "restart" else "migration"
-            self.progress.changes.append(PathChange(kind, max(0.0, now - self.peer.heard_at)))
-            self._around.news.add(self)
+    def note_resumed(self, now: float) -> None:
+        """After a change of path: note the first authenticated packet, or that none is to be expected."""
+        change = self._change
+        if change is None:
+            return self._around.moving.discard(self)
+        has_resumed = self.peer.heard_at > change.heard_at
+        if not has_resumed and change.was_flowing and now - change.selected_at < RESUMES_WITHIN_S:
+            return None
+        if has_resumed and change.was_flowing:
+            change.gap_s = max(0.0, self.peer.heard_at - change.heard_at)
+        self._change = None
+        self._around.moving.discard(self)
+        self.progress.changes.append(change)
+        self._around.news.add(self)
+        return None
+
+    def _select(self, address: Address, cause: ice.SelectCause, now: float) -> None:
         self.peer.address = address
+        if cause == "first":
+            return
+        if self._change is not None:  # on the move already: one change, by its newest cause
+            self._change.cause = cause
+            return
+        heard_at = self.peer.heard_at
+        self._change = PathChange(cause, heard_at, self._flow.was_flowing_at(heard_at), now)
+        self._around.moving.add(self)
 
     def _announce(self) -> None:
         state = self.state()

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 
 from signaling.media.errors import Draining, NoSuchLink, NoSuchRoom, RoomFull
+from signaling.media.gaps import GapLog
 from signaling.media.negotiation import Sent
 from signaling.media.reports import LinkState, OfferReady, RelayEvent, RoomClosed, Track, TracksChanged
 from signaling.net.link import Link, LinkName, Surroundings
@@ -42,6 +43,7 @@ class Registry:
         self.ufrags: dict[str, Link] = {}
         self.around = around
         self.reporter = Reporter(around.plane)
+        self.gaps = GapLog()
         self.is_draining = False
         self.outbox = Outbox()
         self.tell = self.outbox.tell

@@ -17,7 +17,8 @@ def snapshot(registry: Registry, index: int) -> Snapshot:
         **{f"dropped_{cause}": amount for cause, amount in counters.dropped.items()},
         **registry.reporter.counters,
     }
-    return Snapshot(index, registry.is_draining, rooms, totals)
+    gaps = registry.gaps
+    return Snapshot(index, registry.is_draining, rooms, totals, gaps.histogram(), gaps.percentiles_ms())
 
 
 def _room(room: Room) -> RoomSnapshot:

@@ -10,7 +10,7 @@ import contextlib
 import socket
 
 from signaling.media.guard import MAX_DATAGRAM_BYTES
-from signaling.net.port import Address
+from signaling.net.port import Address, plain_address
 
 LENGTH_BYTES = 2
 MAX_CONNECTIONS = 256  # each costs two sockets; a relay carries about as many calls
@@ -28,6 +28,8 @@ class TcpBridge:
         self._relay = _loopback(relay)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.addresses: set[Address] = set()
+        """Where the relay's port sees clients that came by TCP."""
         self.dropped = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -52,6 +54,8 @@ class TcpBridge:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect(self._relay)
+            own = plain_address(sock.getsockname())
+            self.addresses.add(own)
             loop.add_reader(sock.fileno(), self._to_client, sock, writer)
             try:
                 await self._to_relay(reader, sock)
@@ -60,6 +64,7 @@ class TcpBridge:
             finally:
                 loop.remove_reader(sock.fileno())
                 self._tasks.discard(task)
+                self.addresses.discard(own)
                 writer.close()
 
     async def _to_relay(self, reader: asyncio.StreamReader, sock: socket.socket) -> None:

@@ -41,3 +41,18 @@ class TestText:
             counter.add(x=str(number))
         assert len(counter.rows) == MAX_LABEL_SETS + 1
         assert counter.rows[(("overflow", "true"),)] == 50
+
+    def test_a_labelled_histogram_takes_the_counts_of_another_process(self) -> None:
+        registry = Registry()
+        gaps = registry.buckets("gap_seconds", "Gaps.", (0.5, 1.0))
+        gaps.replace((2, 1, 1), 4.5, relay="0")
+        gaps.replace((3, 1, 1), 4.75, relay="0")
+        text = registry.text()
+        assert 'gap_seconds_bucket{relay="0",le="0.5"} 3\n' in text
+        assert 'gap_seconds_bucket{relay="0",le="+Inf"} 5\n' in text
+        assert 'gap_seconds_sum{relay="0"} 4.75\ngap_seconds_count{relay="0"} 5\n' in text
+
+    def test_counts_of_another_shape_are_left(self) -> None:
+        registry = Registry()
+        registry.buckets("gap_seconds", "Gaps.", (0.5, 1.0)).replace((1, 1), 1.0)
+        assert "_count" not in registry.text()

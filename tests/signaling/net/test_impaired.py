@@ -52,5 +52,5 @@ class TestHandover:
             await a.wait_until(f"d.frames > {before['frames']} + 40", timeout_s=30)
             moved = [event for event in negotiator.events if isinstance(event, PathChanged)]
             assert {event.cause for event in moved} == {"migration"}
-            assert max(event.gap_ms for event in moved) < 5000
+            assert max(event.gap_ms or 0.0 for event in moved) < 5000
             assert not [event for event in negotiator.events if getattr(event, "state", "") == "lost"]

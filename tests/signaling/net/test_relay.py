@@ -90,8 +90,27 @@ class TestCall:
             publisher.check()
             event = await next_event(relay, PathChanged)
             assert isinstance(event, PathChanged)
-            assert event.cause == "migration"
+            assert (event.cause, event.direction, event.protocol) == ("migration", "up", "udp")
             await flows(publisher, subscriber)
+
+    async def test_the_silence_of_a_move_is_measured_and_counted(self, relay: Running) -> None:
+        async with call(relay.client, "room") as (publisher, subscriber):
+            for _ in range(60):  # 1.2 s of media: the relay looks every quarter second whether it flows
+                publisher.send_video(1)
+                await asyncio.sleep(0.02)
+            publisher.move()
+            await asyncio.sleep(0.3)
+            publisher.check()
+            await asyncio.sleep(0.05)
+            publisher.send_video(5)
+            event = await next_event(relay, PathChanged)
+            assert isinstance(event, PathChanged)
+            assert event.gap_ms is not None and 300 <= event.gap_ms < 2000
+            snapshot = await relay.client.snapshot()
+            assert [(row.cause, row.direction, sum(row.counts)) for row in snapshot.path_gaps] == [
+                ("migration", "up", 1)
+            ]
+            assert set(snapshot.path_gap_ms) == {"up_p50", "up_p95", "up_p99"}
 
     async def test_seat_does_not_get_its_own_media(self, relay: Running) -> None:
         publisher, own = CallClient(), CallClient()
