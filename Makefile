@@ -60,7 +60,7 @@ node_modules/.installed: package-lock.json
 
 test-tools: $(VENV)/.tested debian-tools node_modules/.installed
 
-# What the tests need beside Python: a browser, letters of both languages, Node, the oldest PostgreSQL that is served;
+# What the tests need beside Python: a browser, letters of both languages, Node, a TURN server, the oldest PostgreSQL that is served;
 # libatomic for the Node inside Playwright's wheel.
 # Debian would make a cluster and start it as a service; on a machine without one it is told not to.
 .PHONY: debian-tools apt
@@ -73,6 +73,7 @@ debian-tools:
 	command -v npm >/dev/null || missing="$$missing npm"; \
 	command -v git >/dev/null || missing="$$missing git"; \
 	ldconfig -p | grep libatomic.so.1 >/dev/null || missing="$$missing libatomic1"; \
+	command -v turnserver >/dev/null || missing="$$missing coturn"; \
 	test -x $(POSTGRES_15)/postgres || missing="$$missing postgresql-15"; \
 	if [ -n "$$missing" ]; then $(MAKE) --no-print-directory apt PACKAGES="$$missing"; fi
 
@@ -83,6 +84,8 @@ apt:
 	@command -v apt-get >/dev/null || { echo "There is no apt-get here. Install these by your system's own means: $(PACKAGES)"; exit 1; }
 	@test -d /etc/postgresql-common || { mkdir -p /etc/postgresql-common; \
 	  echo "create_main_cluster = false  # only the programs are wanted" >/etc/postgresql-common/createcluster.conf; }
+	@case "$(PACKAGES)" in *coturn*) test -e /etc/systemd/system/coturn.service || { mkdir -p /etc/systemd/system; \
+	  ln -s /dev/null /etc/systemd/system/coturn.service; };; esac  # masked: only the program is wanted, no open TURN server
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PACKAGES)
 

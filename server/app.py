@@ -26,12 +26,13 @@ from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
 from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS, TRIAGE
 from server.rooms import Rooms, Wiring
+from server.turn import turn_of
 from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
 
 ROUTE_MODULES = (
-    "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "websocket", "whip", "fhir", "token",
-    "openapi",
+    "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "websocket", "whip", "fhir",
+    "token", "openapi",
 )  # fmt: skip
 # Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.
 MAX_BODY_BYTES = 1024 * 1024
@@ -91,7 +92,8 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     app[RELAYS] = RelayPool(settings.relay_sockets)
     facts = RoomFacts(emergency_number=settings.emergency_number)
-    app[ROOMS] = rooms = Rooms(Wiring(DatabaseVisits(app[DATABASE]), app[RELAYS], app[CLOCK], facts))
+    store = DatabaseVisits(app[DATABASE])
+    app[ROOMS] = rooms = Rooms(Wiring(store, app[RELAYS], app[CLOCK], facts, turn_of(settings)))
     started = asyncio.Event()
     task = asyncio.create_task(rooms.run(started), name="rooms")
     task.add_done_callback(_ends_web(app))

@@ -18,6 +18,9 @@ PREFIX = "TELECONSULT_"
 # Read by tests/conftest.py, not by the product.
 TEST_PREFIX = "TELECONSULT_TEST_"
 MAX_RELAYS = 64
+# A shared secret is guessed off line from one pair of credentials: 128 bits, as 22 characters of base64 or more.
+MIN_TURN_SECRET = 22
+_TURN_URL = re.compile(r"turns?:([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class Settings:
     key_file: Path
     country: str
     emergency_number: str
+    turn_urls: tuple[str, ...]
+    """Of an external TURN server; none when empty."""
+    turn_secret: str | None = field(repr=False)
+    turn_ttl_s: int
     llm_url: str | None
     llm_key: str | None = field(repr=False)
     llm_model: str
@@ -135,6 +142,25 @@ def _level(text: str) -> str:
     return text
 
 
+def _turn_urls(text: str) -> tuple[str, ...]:
+    urls = _names(text.replace(" ", ""))
+    if not all(_TURN_URL.fullmatch(url) for url in urls):
+        raise ValueError("addresses such as turn:turn.example:3478?transport=udp, separated by commas (RFC 7065)")
+    return urls
+
+
+def _turn_secret(text: str) -> str:
+    if len(text) < MIN_TURN_SECRET:
+        raise ValueError(f"the TURN server's static-auth-secret, {MIN_TURN_SECRET} characters or more")
+    return text
+
+
+def _turn_ttl(text: str) -> int:
+    if not text.isdigit() or not 60 <= int(text) <= 86_400:
+        raise ValueError("seconds, 60 to 86400")
+    return int(text)
+
+
 def _path(text: str) -> Path:
     return Path(text).absolute()  # a shell has expanded ~ already
 
@@ -161,6 +187,9 @@ SETTINGS: tuple[Setting, ...] = (
             _path),
     Setting("COUNTRY", "cn", "Country whose rules and numbers apply.", _country),
     Setting("EMERGENCY_NUMBER", "120", "Number that patients are told to call in an emergency.", _telephone),
+    Setting("TURN_URLS", "", "Addresses of your TURN server, for lines that let nothing else through.", _turn_urls),
+    Setting("TURN_SECRET", "", "Its static-auth-secret (coturn).", _turn_secret),
+    Setting("TURN_TTL_S", "300", "How long its credentials hold, in seconds; pages renew them.", _turn_ttl),
     Setting("LLM_URL", "", "OpenAI-compatible endpoint that words triage notes; none is needed.", _service_url),
     Setting("LLM_KEY", "", "Its key.", str),
     Setting("LLM_MODEL", "default", "Its model.", str),
@@ -208,7 +237,7 @@ def _unknown_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def _fill_in(values: dict[str, Any]) -> None:
-    for name in ("trusted_proxies", "media_addresses", "relay_sockets"):
+    for name in ("trusted_proxies", "media_addresses", "turn_urls", "relay_sockets"):
         values[name] = values[name] or ()
     host = values["host"]
     reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
@@ -230,6 +259,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         faults.append(f"{PREFIX}MEDIA_PORT must leave room for {values['relays']} relays below 65536.")
     if values["llm_key"] and not values["llm_url"]:
         faults.append(f"{PREFIX}LLM_URL must be set when {PREFIX}LLM_KEY is.")
+    if bool(values["turn_urls"]) != bool(values["turn_secret"]):
+        faults.append(f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET must be set together.")
     return faults
 
 

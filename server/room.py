@@ -15,6 +15,7 @@ from server.bridge import RelayPool
 from server.clock import Clock
 from server.room_media import MediaLane
 from server.room_store import StoreLane, VisitStore, Write
+from server.turn import Turn
 from server.visit_store import room_actor
 from signaling import effects as e
 from signaling import inputs as i
@@ -112,6 +113,7 @@ class Surroundings:
     facts: i.RoomFacts
     tell_queue: Callable[[], None]
     """Presence or a state changed in a way that the staff's queue shows."""
+    turn: Turn = Turn()
 
 
 class Room:
@@ -234,6 +236,7 @@ class Room:
         if item.seated.done():
             return  # the page went away before its turn
         ticket = item.ticket
+        ice = self._around.turn.ice_servers(self._around.clock.now(), ticket.seat)
         arrival = i.Arrival(
             seat=ticket.seat,
             role=ticket.role,
@@ -241,6 +244,8 @@ class Room:
             fresh_key=secrets.token_urlsafe(16),
             resume=item.resume,
             re=item.re,
+            ice_servers=ice.servers,
+            ice_ttl_s=ice.ttl_s,
         )
         try:
             effects = self.core.seat_connected(arrival, now)

@@ -17,6 +17,7 @@ from server.device_sessions import DeviceSessions
 from server.places import places
 from server.room import Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
 from server.room_store import VisitStore
+from server.turn import Turn
 from signaling import inputs as i
 from signaling import messages as m
 from signaling.media.reports import RelayEvent
@@ -80,6 +81,7 @@ class Wiring:
     relays: RelayPool
     clock: Clock
     facts: i.RoomFacts
+    turn: Turn = Turn()
 
 
 class Rooms:
@@ -88,7 +90,9 @@ class Rooms:
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self.devices = DeviceSessions()
-        self._around = Surroundings(wiring.store, wiring.relays, wiring.clock, wiring.facts, self._queue_moved)
+        self._around = Surroundings(
+            wiring.store, wiring.relays, wiring.clock, wiring.facts, self._queue_moved, wiring.turn
+        )
         self._rooms: dict[UUID, Room] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._opening: dict[UUID, asyncio.Task[Room | Exception]] = {}

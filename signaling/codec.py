@@ -301,6 +301,7 @@ def _welcome(message: m.Welcome) -> dict[str, Any]:
         "seats": [_seat(seat) for seat in message.seats],
         "links": dict(message.links),
         "ice_servers": [dict(server) for server in message.ice_servers],
+        "ice_ttl_s": message.ice_ttl_s,
         "chat": [_line(line) for line in message.chat],
         "admitted": message.admitted,
     }

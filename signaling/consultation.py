@@ -29,7 +29,6 @@ class Consultation:
     """
 
     def __init__(self, view: i.VisitView, now: float, facts: i.RoomFacts, history: Iterable[m.ChatLine] = ()) -> None:
-        self._facts = facts
         self._seats = Seats()
         self._course = Course(view)
         self._links = RoomLinks(self._seats)
@@ -160,7 +159,8 @@ class Consultation:
             state=self.view.state,
             seats=self._seats.views(),
             links={name: link.state.value for name, link in seat.links.items()},
-            ice_servers=self._facts.ice_servers,
+            ice_servers=arrival.ice_servers,
+            ice_ttl_s=arrival.ice_ttl_s,
             chat=self._chat.history,
             admitted=self._course.admits(seat.role),
         )

@@ -1,5 +1,6 @@
 """What the shell tells the consultation besides messages: arrivals, store results, relay results, devices."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,7 +38,6 @@ class VisitView:
 class RoomFacts:
     """What holds for the whole life of a room and comes from settings."""
 
-    ice_servers: tuple[dict[str, object], ...] = ()
     emergency_number: str = ""
     emergency_text: str = ""
 
@@ -54,6 +54,10 @@ class Arrival:
     resume: ResumePoint | None = None
     re: str | None = None
     """The hello's id."""
+    ice_servers: tuple[Mapping[str, object], ...] = field(repr=False, default=())
+    """RTCIceServer objects with credentials of this moment."""
+    ice_ttl_s: int = 0
+    """How long they hold; 0: for ever."""
 
 
 # Store results

@@ -211,7 +211,9 @@ class Welcome:
     seats: tuple[SeatView, ...]
     links: Mapping[str, str]
     """`up` and `down` -> state of your media link at the relay; a missing one must be set up anew."""
-    ice_servers: tuple[Mapping[str, object], ...]
+    ice_servers: tuple[Mapping[str, object], ...] = field(repr=False)
+    ice_ttl_s: int
+    """How long their credentials hold; 0: for ever."""
     chat: tuple[ChatLine, ...]
     """The last 100."""
     admitted: bool

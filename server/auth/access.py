@@ -80,6 +80,7 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/visits/{id}/triage-decision"): DOCTOR,
     ("GET", "/api/triage/feedback"): DOCTOR,
     ("POST", "/api/tickets"): SEATED,
+    ("GET", "/api/ice"): SEATED,
     ("GET", "/api/ws"): TOKEN,  # one-use ticket in the first message
 }
 

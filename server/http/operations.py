@@ -89,7 +89,9 @@ OPERATIONS = (
               answer=s.opened({"decisions": s.OBJECT})),
     Operation("POST", "/api/tickets", "A single-use ticket for the WebSocket", status=201, body=s.TICKET,
               answer=s.opened({"ticket": s.STRING, "expires_s": s.INTEGER}), problems=("not-found",)),
-    Operation("GET", "/api/config", "What the pages need to know", answer=s.opened({"ice_servers": s.array(s.OBJECT)})),
+    Operation("GET", "/api/config", "What the pages need to know", answer=s.opened({"emergency_number": s.STRING})),
+    Operation("GET", "/api/ice", "STUN and TURN servers with credentials of this moment",
+              answer=s.opened({"ice_servers": s.array(s.OBJECT), "ttl_s": s.INTEGER})),
     Operation("GET", "/openapi.json", "This description"),
 )  # fmt: skip
 

@@ -28,11 +28,10 @@ async def issue(request: web.Request) -> web.StreamResponse:
 
 @routes.get("/api/config")
 async def config(request: web.Request) -> web.StreamResponse:
-    """What the pages need to know. The relays are ICE-lite hosts: no STUN or TURN server is needed to reach them."""
+    """What the pages need to know before anyone is known; TURN credentials are for who has a seat (/api/ice)."""
     settings = request.app[SETTINGS]
     return web.json_response(
         {
-            "ice_servers": [],
             "lang": "zh" if settings.country == "cn" else "en",
             "languages": list(LANGUAGES),
             "country": settings.country,

@@ -9,11 +9,13 @@ from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from records.errors import LinkExpired, LinkRevoked, LinkUnknown
 from server.errors import BodyTooLarge, NotFound, ServerError, TooManyRequests
-from server.keys import DATABASE, RELAYS, ROOMS
+from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS
 from server.rooms import TooManyRooms
+from server.turn import turn_of
 from server.visit_store import room_actor
 from signaling import effects as e
 from signaling import inputs as i
@@ -171,12 +173,16 @@ async def _begin(request: web.Request, kind: Kind) -> web.Response:
     offer = await _body(request)
     link = f"l_{secrets.token_hex(6)}"
     answer = await _negotiate(request, visit_id, i.DeviceOffer(kind, link, offer))
-    headers = {
-        "Content-Type": SDP_TYPE,
-        "Location": f"/{kind}/{visit_id}/{link}",
-        "ETag": request.app[ROOMS].devices.remember(link, offer).etag,
-        "Accept-Patch": FRAGMENT_TYPE,
-    }
+    headers = CIMultiDict(
+        {
+            "Content-Type": SDP_TYPE,
+            "Location": f"/{kind}/{visit_id}/{link}",
+            "ETag": request.app[ROOMS].devices.remember(link, offer).etag,
+            "Accept-Patch": FRAGMENT_TYPE,
+        }
+    )
+    for server in turn_of(request.app[SETTINGS]).ice_servers(request.app[CLOCK].now(), link).link_headers():
+        headers.add("Link", server)
     return web.Response(status=201, text=answer, headers=headers)
 
 

@@ -5,6 +5,7 @@
 
 import { post } from '../api.js';
 import { openDevice } from '../media/devices.js';
+import { IceServers } from '../media/ice.js';
 import { DownLink, UpLink } from '../media/links.js';
 import { between, sampleOf, verdictOf } from '../media/quality.js';
 import { Action, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
@@ -27,7 +28,6 @@ const FINAL_CODES = ['not-signed-in', 'not-found', 'not-allowed', 'wrong-state',
  * @typedef {'microphone'|'camera'} OwnSource
  * @typedef {object} SessionOptions
  * @property {string} [visitId] needed by staff; a patient's session knows its visit
- * @property {RTCIceServer[]} iceServers
  * @property {(state: CallState) => void} onState
  * @property {boolean} [audioOnly] start without the camera
  * @property {boolean} [mediaOnRing] a doctor who reads the case is not on camera yet: devices open with the ring
@@ -45,6 +45,9 @@ export class CallSession {
   #socket;
   #up;
   #down;
+  /** @type {RTCConfiguration} shared by both links; changed in place */
+  #configuration = { iceServers: [], bundlePolicy: 'max-bundle' };
+  #ice = new IceServers((servers) => this.#useServers(servers));
   #watches = { up: newWatch(0), down: newWatch(0) };
   #isStarted = false;
   /** @type {Map<string, number>} */
@@ -66,7 +69,7 @@ export class CallSession {
       onEnd: (code) => { this.#stopMedia(); options.onEnd?.(code); },
       isFinal: (error) => FINAL_CODES.includes(/** @type {any} */ (error)?.code),
     });
-    const configuration = { iceServers: options.iceServers, bundlePolicy: /** @type {const} */ ('max-bundle') };
+    const configuration = this.#configuration;
     const send = (/** @type {string} */ type, /** @type {unknown} */ body) => this.#socket.send(type, body);
     this.#up = new UpLink(configuration, { send, onState: (state) => this.#linkState('up', state) });
     this.#down = new DownLink(configuration, {
@@ -89,6 +92,7 @@ export class CallSession {
   /** Give up the seat's connection (the seat itself stays on the server). */
   close() {
     this.#abort.abort();
+    this.#ice.close();
     this.#stopMedia();
     this.#socket.close();
   }
@@ -145,6 +149,7 @@ export class CallSession {
   /** @param {import('../types.js').Envelope} envelope */
   #receive(envelope) {
     const before = this.state;
+    if (envelope.type === 'welcome') this.#ice.take({ ice_servers: envelope.body.ice_servers ?? [], ttl_s: envelope.body.ice_ttl_s ?? 0 });
     this.#dispatch({ type: 'message', envelope });
     for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope.body);
   }
@@ -264,6 +269,12 @@ export class CallSession {
     const health = healthOf(state);
     this.#watches[link] = observe(this.#watches[link], health, performance.now());
     this.#dispatch({ type: 'link', link, health });
+  }
+
+  /** @param {RTCIceServer[]} servers */
+  #useServers(servers) {
+    this.#configuration.iceServers = servers;
+    for (const { peer } of [this.#up, this.#down]) peer?.setConfiguration(this.#configuration);
   }
 
   #networkChanged() {

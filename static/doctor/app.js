@@ -22,7 +22,6 @@ export class ConsoleApp {
   state = initialConsole();
   /** @type {CallSession|null} */
   session = null;
-  config;
   /** Notes whose last words had not reached the server when the session ended. @type {Map<string, import('./note_state.js').NoteState>} */
   unsavedNotes = new Map();
   /** @type {QueueView|null} */
@@ -32,9 +31,7 @@ export class ConsoleApp {
   #view = '';
   #work = new AbortController();
 
-  /** @param {{ice_servers: RTCIceServer[]}} config */
-  constructor(config) {
-    this.config = config;
+  constructor() {
     document.addEventListener('keydown', (event) => this.#onKey(event));
     window.addEventListener('beforeunload', (event) => { if (this.#case?.hasUnsaved()) event.preventDefault(); });
     setInterval(() => { if (this.session) void this.#refreshSession(); }, KEEP_SESSION_MS);
@@ -180,7 +177,7 @@ export class ConsoleApp {
     if (this.session && this.session.visitId !== wanted) { this.session.close(); this.session = null; }
     if (!wanted || this.session) return;
     this.session = new CallSession({
-      visitId: wanted, iceServers: this.config.ice_servers, mediaOnRing: true,
+      visitId: wanted, mediaOnRing: true,
       onState: (call) => this.#callChanged(call), onEnd: () => { this.session = null; void this.reload(); },
     });
     this.session.open();

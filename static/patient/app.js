@@ -23,7 +23,7 @@ const REFUSED_PAUSE_MS = 5_000;
  * @typedef {object} Screen
  * @property {HTMLElement} element @property {() => void} [update] called after every change of state
  * @typedef {(app: PatientApp, signal: AbortSignal) => Screen} ScreenBuilder
- * @typedef {object} Config @property {RTCIceServer[]} ice_servers @property {string} emergency_number
+ * @typedef {object} Config @property {string} emergency_number
  * @property {string} consent_text_version
  */
 
@@ -107,7 +107,7 @@ export class PatientApp {
     if (!isSeatedNow) { this.session?.close(); this.session = null; return; }
     if (this.session || performance.now() < this.#noSeatBefore) return;
     this.session = new CallSession({
-      iceServers: this.config.ice_servers, audioOnly: this.audioOnly,
+      audioOnly: this.audioOnly,
       onState: (state) => this.#callChanged(state),
       onEnd: (code) => this.#seatEnded(code),
     });

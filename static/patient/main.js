@@ -28,7 +28,7 @@ async function join(token) {
 
 /** Without a configuration the page still works: no STUN is needed with our relay, the number is in the notice. */
 async function configuration() {
-  return get('/api/config').catch(() => ({ ice_servers: [], emergency_number: '', consent_text_version: '' }));
+  return get('/api/config').catch(() => ({ emergency_number: '', consent_text_version: '' }));
 }
 
 async function start() {

@@ -13,7 +13,7 @@ from signaling.states import Role, Trigger, VisitState
 VISIT = "11111111-1111-4111-8111-111111111111"
 DOCTOR, PATIENT = "s_doctor", "s_patient"
 PRACTITIONER = i.Practitioner(DOCTOR, "Dr Lin", "110")
-FACTS = i.RoomFacts(({"urls": "turn:a"},), "120", "Call 120 now.")
+FACTS = i.RoomFacts("120", "Call 120 now.")
 AT = "2026-11-22T10:00:00Z"
 
 
@@ -35,7 +35,8 @@ class FakeVisit:
     def arrive(self, seat: str, role: Role, resume: m.ResumePoint | None = None) -> str:
         """Seat a page; return its resume key."""
         self.keys += 1
-        arrival = i.Arrival(seat, role, seat, f"key-{self.keys}", resume, "hello")
+        turn = ({"urls": "turn:a"},)
+        arrival = i.Arrival(seat, role, seat, f"key-{self.keys}", resume, "hello", turn, 300)
         self.carry_out(self.core.seat_connected(arrival, self.now))
         return next(
             s.message.resume_key for s in reversed(self.sent[seat]) if isinstance(s.message, m.Welcome)

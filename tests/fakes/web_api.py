@@ -19,7 +19,6 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 VISIT_ID = "0b4c6f0e-6b1c-4d0f-9d53-0a4b6cf2a111"
 DOCTOR = {"id": "d1", "display": "Dr. Lin Zhao", "role": "doctor", "registration_number": "110-2231"}
 CONFIG = {
-    "ice_servers": [],
     "lang": "en",
     "languages": ["en", "zh"],
     "emergency_number": "120",

@@ -20,7 +20,7 @@ from tests.fakes.rooms import FakeRooms
 from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
-MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "openapi")
+MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "openapi")
 
 
 def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings: str) -> web.Application:

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import ClientResponse
 
 from server.auth import passwords
+from server.http import whip
+from server.turn import Turn
 from tests.server.live_clinic import LiveClinic, open_clinic
 
 OFFER = (
@@ -223,3 +225,13 @@ class TestSession:
     async def test_options_say_what_a_post_takes(self, devices: Devices) -> None:
         response = await devices.call("OPTIONS", f"/whip/{devices.visit_id}")
         assert (response.status, response.headers["Accept-Post"]) == (204, SDP)
+
+
+class TestTurn:
+    """A Link header for each TURN address (RFC 9725 §4.6)."""
+
+    async def test_a_device_is_told_the_turn_server(self, devices: Devices, monkeypatch: pytest.MonkeyPatch) -> None:
+        turn = Turn(("turn:turn.example", "turns:turn.example"), "s" * 22, 300)
+        monkeypatch.setattr(whip, "turn_of", lambda settings: turn)
+        links = (await devices.post()).headers.getall("Link")
+        assert [link.partition(";")[0] for link in links] == ["<turn:turn.example>", "<turns:turn.example>"]

@@ -234,7 +234,8 @@ class TestEncode:
             state=VisitState.WAITING,
             seats=(SEAT,),
             links={"up": "connected"},
-            ice_servers=(),
+            ice_servers=({"urls": ["turn:a"]},),
+            ice_ttl_s=300,
             chat=(LINE,),
             admitted=False,
         )
@@ -246,7 +247,8 @@ class TestEncode:
             "visit": {"id": "v", "state": "waiting"},
             "seats": [SEAT_BODY],
             "links": {"up": "connected"},
-            "ice_servers": [],
+            "ice_servers": [{"urls": ["turn:a"]}],
+            "ice_ttl_s": 300,
             "chat": [LINE_BODY],
             "admitted": False,
         }
