@@ -43,9 +43,11 @@ def searchset(entries: Sequence[Entry], links: Sequence[tuple[str, str]], total:
     return _with_entries(head, [_search_entry(e) for e in entries])
 
 
-def history(versions: Sequence[Version], links: Sequence[tuple[str, str]]) -> bytes:
+def history(versions: Sequence[Version], links: Sequence[tuple[str, str]], total: int | None) -> bytes:
     """Give the JSON text of a history Bundle, newest first."""
-    head: Json = {"resourceType": "Bundle", "type": "history", "total": len(versions)}
+    head: Json = {"resourceType": "Bundle", "type": "history"}
+    if total is not None:
+        head["total"] = total
     head["link"] = [{"relation": r, "url": u} for r, u in links]
     return _with_entries(head, [_history_entry(v) for v in versions])
 

@@ -61,7 +61,7 @@ def _resource(type_: str) -> Json:
             "conditionalCreate": True,
             "conditionalRead": "full-support",
             "conditionalUpdate": True,
-            "conditionalDelete": "not-supported",
+            "conditionalDelete": "single",
             "referencePolicy": ["literal", "logical"],
         }
         references = [c for c, p in parameters(type_).items() if p.kind == "reference"]

@@ -22,6 +22,7 @@ SEPARATOR = "\x1f"  # no character of a FHIR string
 MAX_PREFIX = 12
 # A resource that would need more index rows than this is refused: it would slow every search after it.
 MAX_ENTRIES = 20_000
+OF_TYPE = ":of-type"
 BLIND_DATES = frozenset(("Patient.birthDate", "Practitioner.birthDate"))  # identify a person: buckets, never in clear
 
 
@@ -88,6 +89,8 @@ def _add(index: Index, kind: str, source: Source, found: list[tuple[str, Any]]) 
         if kind == "token":
             index.tokens.update(token(key, t) for t in token_texts(type_, value))
             index.tokens.update(_text_prefixes(key, type_, value))
+            if type_ == "Identifier":
+                index.tokens.update(token(key + OF_TYPE, t) for t in _typed_identifiers(value))
         elif kind == "string":
             index.tokens.update(_string_texts(key, value))
         elif kind == "uri":
@@ -127,6 +130,15 @@ def _systemed(system: Any, code: Any, type_: str) -> Iterator[str]:
         text = normalise_token(type_, code)
         yield text
         yield f"{system if isinstance(system, str) else ''}|{text}"
+
+
+def _typed_identifiers(value: Json) -> Iterator[str]:
+    """Give `system|code|value` for each coding of an identifier's type."""
+    if isinstance(value.get("value"), str):
+        text = normalise_token("Identifier", value["value"])
+        for coding in value.get("type", {}).get("coding", []):
+            if "system" in coding and "code" in coding:
+                yield f"{coding['system']}|{coding['code']}|{text}"
 
 
 def normalise_token(type_: str, text: str) -> str:

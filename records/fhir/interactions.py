@@ -50,7 +50,7 @@ SERVED_TYPES = frozenset(INTERACTIONS)
 COMPARTMENTS = ("Patient", "Encounter")
 
 # Interactions on the server as a whole.
-SYSTEM_INTERACTIONS: tuple[str, ...] = ("transaction", "batch")
+SYSTEM_INTERACTIONS: tuple[str, ...] = ("transaction", "batch", "search-system", "history-system")
 
 # Operation -> (types, definition)
 OPERATIONS: Mapping[str, tuple[frozenset[str], str]] = {

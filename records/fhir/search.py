@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -13,6 +13,7 @@ from records.fhir.errors import BadSearch, NotSupported
 from records.fhir.index import (
     BLIND_DATES,
     MAX_PREFIX,
+    OF_TYPE,
     SEPARATOR,
     exact,
     normalise_string,
@@ -79,6 +80,23 @@ def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundi
         type_, tuple(draft.where), draft.order, draft.count, tuple(draft.includes), draft.summary, draft.elements,
         draft.total, tuple(draft.effective), tuple(draft.ignored),
     )  # fmt: skip
+
+
+def parse_searches(types: Sequence[str], pairs: Sequence[tuple[str, str]], around: Surroundings) -> list[Query]:
+    """
+    Give one query a type for a search over several: all types must know every parameter (§3.1.1.2).
+
+    Raises BadSearch, NotSupported.
+    """
+    found = [parse_search(type_, [p for p in pairs if p[0] != "_type"], around) for type_ in types]
+    named = [pair for pair in pairs if pair[0] == "_type"]
+    if len(types) == 1 and not named:
+        return found
+    if any(query.ignored != found[0].ignored for query in found):
+        raise BadSearch("each parameter of a search over several types must be one of all of them")
+    if len({tuple((o.kind, o.is_descending) for o in query.order) for query in found}) > 1:
+        raise BadSearch("_sort means another kind of value on each of these types; sort by _id or _lastUpdated")
+    return [replace(query, effective=(*named, *query.effective)) for query in found]
 
 
 def _filter(draft: Draft, name: str, value: str) -> None:
@@ -158,7 +176,7 @@ def _modifiers(parameter: SearchParameter) -> frozenset[str]:
 
 
 _ANY_TARGET = SERVED_TYPES
-_MODIFIERS = {"token": frozenset(("not", "text")), "string": frozenset(("exact",)), "uri": frozenset[str]()}
+_MODIFIERS = {"token": frozenset(("not", "text", "of-type")), "string": frozenset(("exact",)), "uri": frozenset[str]()}
 
 
 def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
@@ -177,7 +195,19 @@ def _token(case: _Case, value: str) -> Clause:
     if case.modifier == "text":
         normal = normalise_string(unescape(value))[:MAX_PREFIX]
         return Tokens(tuple(prefix(k, normal) for k in case.keys))
+    if case.modifier == "of-type":
+        return _of_type(case, value)
     return Tokens(tuple(_token_texts(case.places, case.draft.type, value)))
+
+
+def _of_type(case: _Case, value: str) -> Clause:
+    """`system|code|value`: an Identifier of a type, e.g. a passport (§3.1.1.5.3); other tokens have no type."""
+    parts = [unescape(p) for p in split_escaped(value, "|")]
+    types = {t for p in case.places for _, t in leaf_types(case.draft.type, p.steps)}
+    if types != {"Identifier"} or len(parts) != 3 or not all(parts):
+        raise BadSearch(":of-type is for identifiers, system|code|value with all three given")
+    text = "|".join((*parts[:2], normalise_token("Identifier", parts[2])))
+    return Tokens(tuple(token(k + OF_TYPE, text) for k in case.keys))
 
 
 def _token_texts(places: tuple[Source, ...], type_: str, value: str) -> list[str]:

@@ -42,6 +42,8 @@ def set_result_parameter(draft: Draft, name: str, value: str) -> None:
     base = name.split(":")[0]
     setter = _SETTERS.get(base)
     if setter is None:
+        if draft.is_strict and base not in _ABOUT_THE_ANSWER:
+            raise NotSupported(f"{base} is not supported")
         draft.ignored.append(name)
         return
     setter(draft, name, value)
@@ -52,6 +54,12 @@ def _set_count(draft: Draft, _: str, value: str) -> None:
     if not value.isdecimal() or len(value) > 9:
         raise BadSearch("_count is a whole number")
     draft.count = min(int(value), MAX_COUNT)
+
+
+def _set_contained(_: Draft, __: str, value: str) -> None:
+    """Contained resources are not indexed: an answer without them may not pretend to have looked (§3.1.1.5.6)."""
+    if value != "false":
+        raise NotSupported("contained resources are not searched; _contained is false")
 
 
 def _set_summary(draft: Draft, _: str, value: str) -> None:
@@ -127,4 +135,6 @@ _SETTERS: Mapping[str, Callable[[Draft, str, str], None]] = {
     "_sort": _set_sort,
     "_include": _set_include,
     "_revinclude": _set_include,
+    "_contained": _set_contained,
 }
+_ABOUT_THE_ANSWER = frozenset(("_format", "_pretty", "_page"))

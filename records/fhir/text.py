@@ -48,9 +48,17 @@ def loads_resource(text: bytes | str) -> Json:
     return value
 
 
-def dumps(value: Any) -> bytes:
+def pretty(text: bytes) -> bytes:
+    """Give a JSON text with indentation, for human readers."""
+    return dumps(loads(text), 2)
+
+
+def dumps(value: Any, indent: int | None = None) -> bytes:
     """Give the compact UTF-8 text of a value; key order is kept."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_mark, allow_nan=False)
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(
+        value, ensure_ascii=False, separators=separators, default=_mark, allow_nan=False, indent=indent
+    )
     if '"\\u0000D' in text:
         text = _MARKED.sub(r"\1", text)
     return text.encode("utf-8", "surrogatepass")

@@ -35,6 +35,8 @@ class Step:
     if_match: int | None = None
     path: str = ""
     """The URL below [base], as it was sent."""
+    if_none_match: str = ""
+    """`*` or the version that the client has."""
 
     @property
     def is_write(self) -> bool:
@@ -74,6 +76,7 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
         str(entry.get("fullUrl", "")),
         _version(request.get("ifMatch"), where),
         path,
+        str(request.get("ifNoneMatch", "")).removeprefix("W/").strip('"'),
     )
     _check(step, where)
     return step

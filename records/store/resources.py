@@ -19,7 +19,9 @@ from records.fhir.errors import (
 from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
 from records.fhir.index import index_of
 from records.fhir.query import Access, Query
+from records.store.pages import Page, open_page
 from records.store.projection import projected
+from records.store.resource_history import HistoryPage, HistoryQuery, find_history, find_version, seen_or_gone
 from records.store.resource_rows import (
     COLUMNS,
     FIELD,
@@ -35,7 +37,7 @@ from records.store.resource_rows import (
     opened,
     opened_all,
 )
-from records.store.search_run import Page, SearchResult, open_page, run_search
+from records.store.search_run import SearchResult, run_search
 from records.store.search_sql import Statement
 
 if TYPE_CHECKING:
@@ -44,9 +46,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 # Writers of the same new id meet at the unique key; each loses at most once to each other writer.
 MAX_ATTEMPTS = 5
-MAX_HISTORY = 1000
 
-__all__ = ["Page", "Resources", "SearchResult", "Stored", "Write"]
+__all__ = ["HistoryPage", "HistoryQuery", "Page", "Resources", "SearchResult", "Stored", "Write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,41 +133,24 @@ class Resources:
 
     async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
         """Give one version. Raises ResourceUnknown; ResourceGone for the version that deleted it."""
-        current = (await self.history(access, type_, id_)) if version else []
-        for found in current:
-            if found.version == version:
-                if found.deleted:
-                    raise ResourceGone(f"{type_} {id_} was deleted in version {version}", version)
-                return found
-        raise ResourceUnknown(f"{type_} {id_} has no version {version}")
+        return await find_version(self._unit, self._statement(access, "r"), (type_, id_), version)
 
-    async def history(self, access: Access, type_: str, id_: str | None = None) -> Sequence[Stored]:
-        """Give the versions of one resource, or of a type, newest first. Raises ResourceUnknown."""
-        statement = self._statement(access, "r")
-        condition = f"r.type = {statement.bind(type_)}"
-        if id_ is not None:
-            condition += f" and r.id = {statement.bind(id_)}"
+    async def history(self, access: Access, query: HistoryQuery, page: Page) -> HistoryPage:
+        """Give one page of versions, newest first. Raises ResourceUnknown for one that the client may not see."""
+        if query.id is not None:
+            statement = self._statement(access, "r")
+            (type_,) = query.types
+            condition = f"r.type = {statement.bind(type_)} and r.id = {statement.bind(query.id)}"
             await self._visible_row(statement, type_, condition)
-        visible = f"r.tenant_id = $1 and {condition} and {_seen_or_gone(statement, type_)}"
-        older = "r.row, r.type, r.id, h.version, h.patient_id, r.origin, h.updated_at, h.deleted, h.content"
-        sql = (
-            f"select {COLUMNS} from resource r where {visible} union all"
-            f" select {older} from resource r join resource_history h on h.tenant_id = $1 and h.row = r.row"
-            f" where {visible} order by updated_at desc, row desc, version desc limit {MAX_HISTORY}"
-        )
-        records = await self._unit.raw.fetch(sql, *statement.values)
-        found = await opened_all(self._unit, records)
-        for stored in {s.id: s for s in found}.values():
-            await self._audit("R", stored, "history")
-        return found
+        return await find_history(self._unit, self._statement(access, "r"), query, page)
 
-    async def search(self, access: Access, query: Query, page: Page) -> SearchResult:
-        """Give one page of what the client may see and the query asks for."""
-        return await run_search(self._unit, self._statement(access, "s"), query, page)
+    async def search(self, access: Access, queries: Sequence[Query], page: Page) -> SearchResult:
+        """Give one page of what the client may see and any of the queries, one a type, asks for."""
+        return await run_search(self._unit, self._statement(access, "s"), queries, page)
 
-    async def page(self, client_id: str, token: str) -> Page:
-        """Give the page that a `next` link of this client stands for. Raises BadSearch."""
-        return await open_page(self._unit, client_id, token)
+    async def page(self, client_id: str, path: str, token: str) -> Page:
+        """Give the page that a link of this client stands for at an address. Raises BadSearch."""
+        return await open_page(self._unit, client_id, path, token)
 
     def _statement(self, access: Access, interaction: str) -> Statement:
         return Statement(self._tenant, access, lambda text_: self._unit.blinds(FIELD, text_), interaction)
@@ -186,7 +170,7 @@ class Resources:
             raise Forbidden("this client's scopes do not cover this resource")
 
     async def _visible_row(self, statement: Statement, type_: str, condition: str) -> Any:
-        seen = _seen_or_gone(statement, type_)
+        seen = seen_or_gone(statement, type_)
         sql = f"select {COLUMNS} from resource r where r.tenant_id = $1 and {condition} and {seen}"
         record = await self._unit.raw.fetchrow(sql, *statement.values)
         if record is None:
@@ -277,12 +261,6 @@ class Resources:
 def _own_key(resource: Json) -> UUID | None:
     """The key that a new Patient brings."""
     return key_owner(resource["id"]) if resource["resourceType"] == "Patient" else None
-
-
-def _seen_or_gone(statement: Statement, type_: str) -> str:
-    """A deleted resource has no index rows left to judge it by: only who sees all of a type may learn of it."""
-    gone = "r.deleted" if statement.access.sees_deleted(type_) else "false"
-    return f"({gone} or (not r.deleted and {statement.visible('r', type_)}))"
 
 
 def _check(current: Stored, how: Write) -> None:

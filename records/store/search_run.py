@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from records.errors import CannotOpen
-from records.fhir.errors import BadSearch
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.query import Include, Order, Query
+from records.store.pages import Page, seal_page
 from records.store.resource_rows import COLUMNS, Stored, opened_all
-from records.store.sealing import Cell
 from records.store.search_sql import Statement
 
 if TYPE_CHECKING:
@@ -29,50 +21,53 @@ MAX_ITERATIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Which page of which search. The whole of it travels sealed in the `next` link: no query text in URLs and logs."""
-
-    client_id: str
-    pairs: tuple[tuple[str, str], ...] = ()
-    """The search parameters as the client sent them."""
-    compartment: tuple[str, str] | None = None
-    """(Patient or Encounter, id) when the search is inside a compartment."""
-    position: tuple[Any, ...] = ()
-    """Sort keys and row of the last match of the page before; empty for the first page."""
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One page."""
+    """One page, with sealed tokens of those around it; None where there is none."""
 
     matches: Sequence[Stored]
     included: Sequence[Stored]
     total: int | None
     next_page: str | None
-    """Sealed token for the next page; None on the last."""
+    previous_page: str | None = None
+    first_page: str | None = None
 
 
-async def run_search(unit: Unit, statement: Statement, query: Query, page: Page) -> SearchResult:
-    """Give one page."""
-    conditions = _conditions(statement, query, page)
+async def run_search(unit: Unit, statement: Statement, queries: Sequence[Query], page: Page) -> SearchResult:
+    """Give one page of what any of the queries, one a type, matches; they differ in nothing but type and criteria."""
+    shape = queries[0]
+    branches = [(query, _conditions(statement, query, page)) for query in queries]
     raw = unit.raw
-    wants_total = query.total == "accurate" or query.summary == "count" or query.count == 0
-    counting = f"select count(*) from resource r where {conditions}"
-    total = await raw.fetchval(counting, *statement.values) if wants_total else None
+    wants_total = shape.total == "accurate" or shape.summary == "count" or shape.count == 0
+    total = await raw.fetchval(_counting(branches), *statement.values) if wants_total else None
     records: list[Any] = []
-    if query.count and query.summary != "count":
-        sql = _page_sql(statement, query, conditions, page.position)
+    if shape.count and shape.summary != "count":
+        sql = _page_sql(statement, branches, page)
         records = await raw.fetch(sql, *statement.values)
-    has_more = len(records) > query.count
-    records = records[: query.count]
-    following = replace(page, position=_position(records[-1], query.order)) if has_more else None
-    next_page = await _seal_page(unit, following) if following else None
+    has_more = len(records) > shape.count
+    records = records[: shape.count]
+    if page.is_backwards:
+        records.reverse()
     matches = await opened_all(unit, records)
     if not wants_total and not has_more and not page.position:
         total = len(matches)
-    included = await _included(unit, statement, query, matches)
-    await _audit(unit, query, [*matches, *included])
-    return SearchResult(matches, included, total, next_page)
+    included = await _included(unit, statement, queries, matches)
+    await _audit(unit, shape.type if len(queries) == 1 else "Resource", [*matches, *included])
+    ends = [_position(record, shape.order) for record in records[:1] + records[-1:]]
+    return SearchResult(matches, included, total, *await _around(unit, page, has_more, ends))
+
+
+async def _around(
+    unit: Unit, page: Page, has_more: bool, ends: Sequence[tuple[Any, ...]]
+) -> tuple[str | None, str | None, str | None]:
+    """Give the tokens of the next, the previous and the first page; `ends` are where this page begins and ends."""
+    next_page = previous_page = first_page = None
+    if ends and (page.is_backwards or has_more):
+        next_page = await seal_page(unit, replace(page, position=ends[-1], is_backwards=False))
+    if ends and page.position and (has_more or not page.is_backwards):
+        previous_page = await seal_page(unit, replace(page, position=ends[0], is_backwards=True))
+    if page.position:
+        first_page = await seal_page(unit, replace(page, position=(), is_backwards=False))
+    return next_page, previous_page, first_page
 
 
 def _conditions(statement: Statement, query: Query, page: Page) -> str:
@@ -84,18 +79,27 @@ def _conditions(statement: Statement, query: Query, page: Page) -> str:
     return " and ".join(parts)
 
 
+def _counting(branches: Sequence[tuple[Query, str]]) -> str:
+    counts = [f"(select count(*) from resource r where {conditions})" for _, conditions in branches]
+    return "select " + " + ".join(counts)
+
+
 # --- order and pages --------------------------------------------------------------------------------------------------
 
 
-def _page_sql(statement: Statement, query: Query, conditions: str, after: Sequence[Any]) -> str:
-    keys = [_order_key(statement, o) for o in query.order]
-    columns = "".join(f", {key} as k{n}" for n, key in enumerate(keys))
-    names = [*(f"s.k{n}" for n in range(len(keys))), "s.row"]
-    descending = [*(o.is_descending for o in query.order), False]
+def _page_sql(statement: Statement, branches: Sequence[tuple[Query, str]], page: Page) -> str:
+    shape = branches[0][0]
+    names = [*(f"s.k{n}" for n in range(len(shape.order))), "s.row"]
+    descending = [o != page.is_backwards for o in (*(o.is_descending for o in shape.order), False)]
     order = ", ".join(f"{n} {'desc' if d else 'asc'}" for n, d in zip(names, descending, strict=True))
-    beyond = f"where {_beyond(statement, names, descending, after)}" if after else ""
-    inner = f"select {COLUMNS}{columns} from resource r where {conditions}"
-    return f"select * from ({inner}) s {beyond} order by {order} limit {query.count + 1}"
+    inner = " union all ".join(_branch_sql(statement, query, conditions) for query, conditions in branches)
+    beyond = f"where {_beyond(statement, names, descending, page.position)}" if page.position else ""
+    return f"select * from ({inner}) s {beyond} order by {order} limit {shape.count + 1}"
+
+
+def _branch_sql(statement: Statement, query: Query, conditions: str) -> str:
+    columns = "".join(f", {_order_key(statement, order)} as k{n}" for n, order in enumerate(query.order))
+    return f"select {COLUMNS}{columns} from resource r where {conditions}"
 
 
 def _order_key(statement: Statement, order: Order) -> str:
@@ -131,56 +135,17 @@ def _position(record: Any, order: Sequence[Order]) -> tuple[Any, ...]:
     return (*(record[f"k{n}"] for n in range(len(order))), record["row"])
 
 
-async def _seal_page(unit: Unit, page: Page) -> str:
-    body = [page.pairs, page.compartment, [_typed(v) for v in page.position]]
-    sealed = await unit.seal(None, _page_cell(page.client_id), json.dumps(body).encode())
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-
-
-async def open_page(unit: Unit, client_id: str, token: str) -> Page:
-    """Give the page that a token of this client stands for. Raises BadSearch for any other text."""
-    try:
-        sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        text = await unit.open(None, _page_cell(client_id), sealed)
-    except (CannotOpen, binascii.Error, ValueError):
-        raise BadSearch("_page is not a page of this client's search; start again without it") from None
-    pairs, compartment, position = json.loads(text)
-    return Page(
-        client_id,
-        tuple((n, v) for n, v in pairs),
-        (compartment[0], compartment[1]) if compartment else None,
-        tuple(_untyped(v) for v in position),
-    )
-
-
-def _page_cell(client_id: str) -> Cell:
-    return Cell("page", hashlib.sha256(client_id.encode()).hexdigest(), "position")
-
-
-def _typed(value: Any) -> list[Any]:
-    if isinstance(value, datetime):
-        return ["t", value.isoformat()]
-    if isinstance(value, Decimal):
-        return ["d", str(value)]
-    return ["v", value]
-
-
-def _untyped(pair: list[Any]) -> Any:
-    kind, value = pair
-    if kind == "t":
-        return datetime.fromisoformat(value)
-    return Decimal(value) if kind == "d" else value
-
-
 # --- includes ---------------------------------------------------------------------------------------------------------
 
 
-async def _included(unit: Unit, statement: Statement, query: Query, matches: Sequence[Stored]) -> list[Stored]:
+async def _included(
+    unit: Unit, statement: Statement, queries: Sequence[Query], matches: Sequence[Stored]
+) -> list[Stored]:
     found: dict[int, Stored] = {}
     seen = {m.row for m in matches}
     frontier = list(matches)
     for depth in range(MAX_ITERATIONS):
-        includes = [i for i in query.includes if depth == 0 or i.is_iterated]
+        includes = dict.fromkeys(i for query in queries for i in query.includes if depth == 0 or i.is_iterated)
         if not includes or not frontier:
             break
         fresh: list[Stored] = []
@@ -238,8 +203,8 @@ def _reverse_sql(statement: Statement, include: Include, frontier: Sequence[Stor
     )
 
 
-async def _audit(unit: Unit, query: Query, found: Sequence[Stored]) -> None:
+async def _audit(unit: Unit, type_: str, found: Sequence[Stored]) -> None:
     """One entry for the query, one for each patient whose data was in the answer (IHE BALP)."""
-    await unit.audit.record("E", query.type, detail=f"search, {len(found)} found")
+    await unit.audit.record("E", type_, detail=f"search, {len(found)} found")
     for patient_id in dict.fromkeys(s.patient_id for s in found if s.patient_id is not None):
-        await unit.audit.record("R", query.type, patient_id=patient_id, detail="search")
+        await unit.audit.record("R", type_, patient_id=patient_id, detail="search")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 from uuid import UUID
 
+from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import compartment_parameters
 from records.fhir.parameters import parameters, sources
 from records.fhir.query import (
@@ -187,6 +188,12 @@ class Statement:
             f" and not {source}.deleted and {self.visible(source, clause.type)}"
             f" and {self._all(source, clause.type, clause.where)})"
         )
+
+
+def compartment_types(compartment: str) -> frozenset[str]:
+    """Give the served types that may belong to a compartment."""
+    members = {t for t in SERVED_TYPES if compartment_keys(compartment, t)}
+    return frozenset({compartment, *members})
 
 
 def compartment_keys(compartment: str, type_: str) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from records.fhir import text
 from records.fhir.capability import capability_statement
 from records.fhir.errors import Issue
 from server.http.fhir_bundle import bundle
-from server.http.fhir_call import answer, fhir, outcome
+from server.http.fhir_call import Handler, answer, fhir, open_to_all, outcome
 from server.http.fhir_operations import everything, validate
-from server.http.fhir_read import history, history_of_type, read, read_version
-from server.http.fhir_search import search, search_compartment
+from server.http.fhir_read import history, history_of_system, history_of_type, read, read_version
+from server.http.fhir_search import search, search_compartment, search_system
 from server.http.fhir_write import (
     conditional_delete,
     conditional_patch,
@@ -29,10 +29,9 @@ from server.http.smart_services import base_url, token_url
 routes = web.RouteTableDef()
 _TYPE = "/fhir/{type:[A-Z][A-Za-z]+}"
 _ID = _TYPE + "/{id:[A-Za-z0-9.-]{1,64}}"
-_MEMBER = _ID + "/{member:[A-Z][A-Za-z]+}"
+_MEMBER = _ID + r"/{member:[A-Z][A-Za-z]+|\*}"
 
 
-@routes.get("/fhir/metadata")
 async def metadata(request: web.Request) -> web.Response:
     """Answer the CapabilityStatement; open, because clients read it before they have a token."""
     statement = capability_statement(base_url(request.app), token_url(request.app), _version())
@@ -52,26 +51,36 @@ def _version() -> str:
         return "0"
 
 
-routes.post("/fhir")(fhir(bundle))
-routes.post("/fhir/")(fhir(bundle))
-routes.post(_TYPE + "/$validate")(fhir(validate))
-routes.post(_ID + "/$validate")(fhir(validate))
-routes.get(_ID + "/$everything")(fhir(everything))
-routes.post(_TYPE + "/_search")(fhir(search))
-routes.get(_TYPE + "/_history")(fhir(history_of_type))
-routes.get(_TYPE)(fhir(search))
-routes.post(_TYPE)(fhir(create))
-routes.put(_TYPE)(fhir(conditional_update))
-routes.patch(_TYPE)(fhir(conditional_patch))
-routes.delete(_TYPE)(fhir(conditional_delete))
-routes.get(_ID)(fhir(read))
-routes.put(_ID)(fhir(update))
-routes.patch(_ID)(fhir(patch))
-routes.delete(_ID)(fhir(delete))
-routes.get(_ID + "/_history")(fhir(history))
-routes.get(_ID + "/_history/{version:[A-Za-z0-9.-]{1,64}}")(fhir(read_version))
-routes.get(_MEMBER)(fhir(search_compartment))
-routes.post(_MEMBER + "/_search")(fhir(search_compartment))
+_END = "{end:/?}"  # some clients put a slash at the end of every address
+
+
+def _add(method: str, path: str, handler: Handler) -> None:
+    routes.route(method, path + _END)(fhir(handler))
+
+
+routes.get("/fhir/metadata" + _END)(open_to_all(metadata))
+_add("POST", "/fhir", bundle)
+_add("GET", "/fhir", search_system)
+_add("POST", "/fhir/_search", search_system)
+_add("GET", "/fhir/_history", history_of_system)
+_add("POST", _TYPE + "/$validate", validate)
+_add("POST", _ID + "/$validate", validate)
+_add("GET", _ID + "/$everything", everything)
+_add("POST", _TYPE + "/_search", search)
+_add("GET", _TYPE + "/_history", history_of_type)
+_add("GET", _TYPE, search)
+_add("POST", _TYPE, create)
+_add("PUT", _TYPE, conditional_update)
+_add("PATCH", _TYPE, conditional_patch)
+_add("DELETE", _TYPE, conditional_delete)
+_add("GET", _ID, read)
+_add("PUT", _ID, update)
+_add("PATCH", _ID, patch)
+_add("DELETE", _ID, delete)
+_add("GET", _ID + "/_history", history)
+_add("GET", _ID + "/_history/{version:[A-Za-z0-9.-]{1,64}}", read_version)
+_add("GET", _MEMBER, search_compartment)
+_add("POST", _MEMBER + "/_search", search_compartment)
 
 
 @routes.route("*", "/fhir{rest:.*}")

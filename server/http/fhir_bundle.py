@@ -118,7 +118,7 @@ async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[li
             ids[step.number], existing[step.number] = found.id, found
         elif step.method == "PUT":
             ids[step.number] = str((step.resource or {}).get("id") or uuid4())
-        elif step.method != "POST":
+        elif step.method == "PATCH":
             raise BadRequest("no resource matches the criteria", path=f"Bundle.entry[{step.number}].request.url")
     return [with_id(s, ids.get(s.number, s.id)) for s in steps], existing
 
@@ -136,7 +136,7 @@ async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step])
         search = parse_search(type_, pairs, Surroundings(call.now, call.base, is_strict=True))
         if not search.where:
             raise BadRequest("a conditional reference needs criteria")
-        matches = (await unit.resources.search(call.access, search, Page(call.access.client_id))).matches
+        matches = (await unit.resources.search(call.access, [search], Page(call.access.client_id))).matches
         if len(matches) != 1:
             raise MultipleMatches(f"a conditional reference matches {'no' if not matches else 'more than one'} {type_}")
         found[reference] = f"{type_}/{matches[0].id}"
@@ -162,12 +162,15 @@ async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> D
             return await _create(call, unit, step, existing)
         case "PUT":
             call.need(step.type, "update", "u")
-            stored = await unit.resources.save(_resource(step), Write(step.if_match, access=call.access))
+            how = Write(step.if_match, must_be_new=step.if_none_match == "*", access=call.access)
+            stored = await unit.resources.save(_resource(step), how)
             return Done(201 if stored.is_new else 200, stored, stored.content)
         case "PATCH":
             return await _patch(call, unit, step)
         case "DELETE":
             call.need(step.type, "delete", "d")
+            if not step.id:  # nothing matched the criteria
+                return Done(204)
             deleted = await unit.resources.delete(step.type, step.id, Write(step.if_match, access=call.access))
             return Done(204, deleted)
         case _:
@@ -205,9 +208,12 @@ async def _get(call: Call, unit: Unit, step: Step) -> Done:
         if step.type == "AuditEvent":
             return Done(200, content=await read_audit_event(unit, call.access, step.id))
         stored = await unit.resources.read(call.access, step.type, step.id)
-        return Done(200, stored, part_of(stored.content, "false", ()))
+        if step.if_none_match == str(stored.version):
+            return Done(304, stored)
+        return Done(200, stored, b"" if step.method == "HEAD" else part_of(stored.content, "false", ()))
     call.need(step.type, "search-type", "s")
-    return Done(200, content=await searchset_of(call, unit, step.type, Page(call.access.client_id, step.criteria)))
+    page = Page(call.access.client_id, step.criteria, step.type)
+    return Done(200, content=await searchset_of(call, unit, [step.type], page))
 
 
 def _answer(call: Call, type_: str, done: Sequence[Done]) -> web.Response:

@@ -178,13 +178,33 @@ def fhir(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamRespon
             if slots.locked():
                 raise TooManyAtOnce("the server is busy; send the same request again")
             async with slots:
-                return await handler(await _authenticated(request))
+                return _pretty(request, await handler(await _authenticated(request)))
         except TokenRefused as error:
             return refused(error)
         except RecordsError as error:
             return failed(error)
 
     return route
+
+
+def open_to_all(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Callable[..., Awaitable[web.Response]]:
+    """Make a route of a handler that needs no token: format and errors are those of /fhir all the same."""
+
+    async def route(request: web.Request) -> web.Response:
+        try:
+            _check_accept(request)
+            return _pretty(request, await handler(request))
+        except RecordsError as error:
+            return failed(error)
+
+    return route
+
+
+def _pretty(request: web.Request, response: web.Response) -> web.Response:
+    """Indent the answer for whoever reads it in a browser (FHIR R4 §3.1.0.1.11)."""
+    if request.query.get("_pretty") == "true" and isinstance(response.body, bytes) and response.body:
+        response.body = text.pretty(response.body)
+    return response
 
 
 async def _authenticated(request: web.Request) -> Call:

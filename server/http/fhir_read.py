@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from records.fhir.bundle import Version, part_of
 from records.fhir.bundle import history as history_bundle
-from records.fhir.errors import ResourceUnknown
+from records.fhir.errors import Forbidden, ResourceUnknown
+from records.fhir.history import parse_history
+from records.fhir.interactions import INTERACTIONS
+from records.store.pages import Page
+from records.store.resource_history import HistoryQuery
 from records.store.resource_rows import Stored
 from server.http.fhir_audit import read_audit_event
 from server.http.fhir_call import Call, answer, version_headers
+from server.http.fhir_search import parameters_of
 
 
 async def read(call: Call) -> web.Response:
@@ -47,22 +53,39 @@ def _resource(call: Call, found: Stored) -> web.Response:
 
 async def history(call: Call) -> web.Response:
     """GET [type]/[id]/_history"""
-    async with call.database.unit(call.actor) as unit:
-        call.need(call.type, "history-instance", "r")
-        versions = await unit.resources.history(call.access, call.type, call.id)
-    return _history(call, versions, f"{call.base}/{call.type}/{call.id}/_history")
+    return await _history(call, f"{call.type}/{call.id}/_history", (call.type,), call.id)
 
 
 async def history_of_type(call: Call) -> web.Response:
     """GET [type]/_history"""
+    return await _history(call, f"{call.type}/_history", (call.type,))
+
+
+async def history_of_system(call: Call) -> web.Response:
+    """GET [base]/_history: of all types that the client may read."""
+    types = tuple(t for t, codes in sorted(INTERACTIONS.items()) if "history-type" in codes)
+    permitted = tuple(t for t in types if call.access.permits(t, "r"))
+    return await _history(call, "_history", permitted)
+
+
+async def _history(call: Call, path: str, types: Sequence[str], id_: str | None = None) -> web.Response:
+    page = Page(call.access.client_id, await parameters_of(call), path)
     async with call.database.unit(call.actor) as unit:
-        call.need(call.type, "history-type", "r")
-        versions = await unit.resources.history(call.access, call.type)
-    return _history(call, versions, f"{call.base}/{call.type}/_history")
-
-
-def _history(call: Call, versions: Sequence[Stored], url: str) -> web.Response:
-    return answer(200, history_bundle([_version(call, v) for v in versions], [("self", url)]))
+        if not types:
+            raise Forbidden("no scope of this token covers a history")
+        for type_ in types:
+            call.need(type_, "history-type" if id_ is None else "history-instance", "r")
+        token = next((v for n, v in page.pairs if n == "_page"), None)
+        if token is not None:
+            page = await unit.resources.page(call.access.client_id, path, token)
+        query, effective = parse_history(page.pairs, call.prefer("handling") == "strict")
+        wanted = HistoryQuery(tuple(types), id_, query.count, query.since, query.at)
+        found = await unit.resources.history(call.access, wanted, page)
+    url = f"{call.base}/{path}"
+    links = [("self", f"{url}?{urlencode(effective)}" if effective else url)]
+    if found.next_page is not None:
+        links.append(("next", f"{url}?_page={found.next_page}"))
+    return answer(200, history_bundle([_version(call, v) for v in found.versions], links, found.total))
 
 
 def _version(call: Call, stored: Stored) -> Version:

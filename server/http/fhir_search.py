@@ -1,19 +1,22 @@
-"""Search by GET and by POST _search, on a type or inside a compartment."""
+"""Search by GET and by POST _search: on a type, on several, inside a compartment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
 from records.fhir.bundle import Entry, part_of, searchset
-from records.fhir.errors import BadSearch, NotSupported, UnknownType, UnsupportedBody
-from records.fhir.interactions import COMPARTMENTS, INTERACTIONS
+from records.fhir.errors import BadSearch, Forbidden, NotSupported, UnknownType, UnsupportedBody
+from records.fhir.interactions import COMPARTMENTS, INTERACTIONS, SERVED_TYPES
 from records.fhir.query import Query
-from records.fhir.search import Surroundings, parse_search
+from records.fhir.search import Surroundings, parse_searches
+from records.fhir.search_draft import printable
+from records.store.pages import Page
 from records.store.resource_rows import Stored
-from records.store.search_run import Page, SearchResult
+from records.store.search_run import SearchResult
+from records.store.search_sql import compartment_types
 from records.store.unit import Unit
 from server.http.fhir_audit import search_audit_events
 from server.http.fhir_call import Call, answer, read_body
@@ -29,21 +32,49 @@ async def search(call: Call) -> web.Response:
         call.need(type_, "search-type", "s")
         if type_ == "AuditEvent":
             return answer(200, await search_audit_events(unit, call, pairs))
-        return answer(200, await searchset_of(call, unit, type_, Page(call.access.client_id, pairs)))
+        return answer(200, await searchset_of(call, unit, [type_], Page(call.access.client_id, pairs, type_)))
+
+
+async def search_system(call: Call) -> web.Response:
+    """GET [base]?_type=… and POST [base]/_search: resources of several types by what they have in common."""
+    pairs = await parameters_of(call)
+    async with call.database.unit(call.actor) as unit:
+        types = _types(call, pairs, SERVED_TYPES)
+        return answer(200, await searchset_of(call, unit, types, Page(call.access.client_id, pairs)))
 
 
 async def search_compartment(call: Call) -> web.Response:
-    """GET [compartment]/[id]/[type]?…"""
+    """GET [compartment]/[id]/[type]?…, and /* for all types at once."""
     member = call.request.match_info["member"]
     if call.type not in COMPARTMENTS:
         raise NotSupported(f"there is no {call.type} compartment; see metadata")
-    if member not in INTERACTIONS or member == "AuditEvent":
+    if member != "*" and (member not in INTERACTIONS or member == "AuditEvent"):
         raise UnknownType(f"{member} is not searched in compartments")
     pairs = await parameters_of(call)
     async with call.database.unit(call.actor) as unit:
-        call.need(member, "search-type", "s")
-        page = Page(call.access.client_id, pairs, (call.type, call.id))
-        return answer(200, await searchset_of(call, unit, member, page))
+        if member == "*":
+            types = _types(call, pairs, compartment_types(call.type))
+        else:
+            call.need(member, "search-type", "s")
+            types = [member]
+        page = Page(call.access.client_id, pairs, f"{call.type}/{call.id}/{member}", (call.type, call.id))
+        return answer(200, await searchset_of(call, unit, types, page))
+
+
+def _types(call: Call, pairs: Pairs, candidates: Collection[str]) -> list[str]:
+    """Give the types of a search over several: those of _type, else all that the client may search."""
+    page = next((v for n, v in pairs if n == "_page"), None)
+    named = [t for n, v in pairs if n == "_type" for t in v.split(",") if t]
+    for type_ in named:
+        if type_ not in candidates or type_ == "AuditEvent":
+            raise BadSearch(f"_type names {printable(type_)}, which is not searched here")
+        call.need(type_, "search-type", "s")
+    if named and page is None:
+        return list(dict.fromkeys(named))
+    found = sorted(t for t in candidates if t != "AuditEvent" and call.access.permits(t, "s"))
+    if not found:
+        raise Forbidden("no scope of this token covers a search here")
+    return found
 
 
 async def parameters_of(call: Call) -> Pairs:
@@ -61,17 +92,19 @@ async def parameters_of(call: Call) -> Pairs:
     return tuple(pairs)
 
 
-async def searchset_of(call: Call, unit: Unit, type_: str, page: Page) -> bytes:
+async def searchset_of(call: Call, unit: Unit, types: Sequence[str], page: Page) -> bytes:
     """Give the searchset Bundle of one page; `_page` among its pairs stands for another page."""
     token = next((v for n, v in page.pairs if n == "_page"), None)
     if token is not None:
-        page = await unit.resources.page(call.access.client_id, token)
+        page = await unit.resources.page(call.access.client_id, page.path, token)
+        named = [t for n, v in page.pairs if n == "_type" for t in v.split(",") if t in types]
+        types = list(dict.fromkeys(named)) or types
     around = Surroundings(call.now, call.base, call.prefer("handling") == "strict")
-    query = parse_search(type_, page.pairs, around)
-    result = await unit.resources.search(call.access, query, page)
-    entries = [_entry(call, s, query, "match") for s in result.matches]
-    entries += [_entry(call, s, query, "include") for s in result.included]
-    return searchset(entries, _links(call, query, result, page), result.total)
+    queries = parse_searches(types, page.pairs, around)
+    result = await unit.resources.search(call.access, queries, page)
+    entries = [_entry(call, s, queries[0], "match") for s in result.matches]
+    entries += [_entry(call, s, queries[0], "include") for s in result.included]
+    return searchset(entries, _links(call, queries[0], result, page), result.total)
 
 
 def _entry(call: Call, stored: Stored, query: Query, mode: str) -> Entry:
@@ -80,11 +113,9 @@ def _entry(call: Call, stored: Stored, query: Query, mode: str) -> Entry:
 
 
 def _links(call: Call, query: Query, result: SearchResult, page: Page) -> Sequence[tuple[str, str]]:
-    path = f"{call.base}/{query.type}"
-    if page.compartment is not None:
-        path = f"{call.base}/{page.compartment[0]}/{page.compartment[1]}/{query.type}"
+    """Only `self` shows the search, as the standard wants; the other links hold it sealed."""
+    path = f"{call.base}/{page.path}" if page.path else call.base
     understood = urlencode(query.effective)
     links = [("self", f"{path}?{understood}" if understood else path)]
-    if result.next_page is not None:
-        links.append(("next", f"{path}?_page={result.next_page}"))
-    return links
+    others = (("first", result.first_page), ("previous", result.previous_page), ("next", result.next_page))
+    return [*links, *((name, f"{path}?_page={token}") for name, token in others if token is not None)]

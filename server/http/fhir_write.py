@@ -145,8 +145,16 @@ async def delete(call: Call) -> web.Response:
 
 
 async def conditional_delete(call: Call) -> web.Response:
-    """DELETE [type]?criteria is refused: a search that matches too much would delete it."""
-    raise NotSupported(f"search {call.type}, then delete by id")
+    """DELETE [type]?criteria: of the one match; several are 412, none is done already (§3.1.0.7.1, `single`)."""
+    criteria = criteria_of(call)
+    if not criteria:
+        raise BadRequest("DELETE needs an id or search criteria")
+    async with call.database.unit(call.actor) as unit:
+        call.need(call.type, "delete", "d")
+        found = await match(call, unit, call.type, criteria)
+        how = Write(call.if_match(), access=call.access)
+        stored = await unit.resources.delete(call.type, found.id, how) if found is not None else None
+    return web.Response(status=204, headers=version_headers(stored) if stored else {})
 
 
 def criteria_of(call: Call) -> list[tuple[str, str]]:
@@ -167,7 +175,7 @@ async def match(call: Call, unit: Unit, type_: str, criteria: Sequence[tuple[str
     if not query.where:
         raise BadRequest("the criteria of a conditional write may not be empty")
     await unit.resources.lock_criteria(f"{type_}?{sorted(criteria)}")
-    found = (await unit.resources.search(call.access, query, Page(call.access.client_id))).matches
+    found = (await unit.resources.search(call.access, [query], Page(call.access.client_id))).matches
     if len(found) > 1:
         raise MultipleMatches("the criteria match more than one resource; make them more exact")
     return found[0] if found else None

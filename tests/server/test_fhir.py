@@ -216,6 +216,15 @@ class TestConditionalWrites:
     def test_unknown_criterion_is_refused(self, fhir: Caller) -> None:
         assert fhir("PUT", "/Patient?indentifier=K-5", identified("K-5")).status == 400
 
+    def test_conditional_delete_is_of_one(self, fhir: Caller) -> None:
+        for _ in range(2):
+            created(fhir, identified("K-7"))
+        id_ = created(fhir, identified("K-8"))
+        several = fhir("DELETE", "/Patient?identifier=K-7")
+        assert (several.status, code_of(several)) == (412, "multiple-matches")
+        assert [fhir("DELETE", "/Patient?identifier=K-8").status for _ in range(2)] == [204, 204]
+        assert fhir("GET", f"/Patient/{id_}").status == 410
+
     def test_conditional_patch(self, fhir: Caller) -> None:
         created(fhir, identified("K-6"))
         reply = fhir("PATCH", "/Patient?identifier=K-6", {"active": True}, Content_Type=MERGE)
@@ -236,7 +245,10 @@ class TestErrors:
             ("GET", "/Patient?name:contains=x", 400, "not-supported"),
             ("GET", "/Patient?_sort=family", 400, "not-supported"),
             ("GET", "/Patient?_page=abc", 400, "value"),
-            ("DELETE", "/Patient?name=x", 400, "not-supported"),
+            ("DELETE", "/Patient?nane=x", 400, "not-supported"),
+            ("DELETE", "/Patient", 400, "invalid"),
+            ("GET", "/Patient?_contained=true", 400, "not-supported"),
+            ("GET", "/metadata?_format=xml", 406, "not-supported"),
             ("DELETE", "/AuditEvent/1", 405, "not-supported"),
             ("POST", "/Patient", 400, "structure"),
         ],
@@ -400,6 +412,16 @@ class TestTransaction:
         statuses = [e["response"]["status"] for e in reply.json["entry"]]
         assert statuses == ["200 OK", "201 Created", "204 No Content"]
         assert reply.json["entry"][0]["resource"]["total"] == 1
+
+    def test_conditional_delete_and_read_in_a_bundle(self, fhir: Caller) -> None:
+        id_ = created(fhir, identified("T-5"))
+        reply = fhir("POST", "", self.bundle(
+            self.entry("DELETE", "Patient?identifier=T-6"), self.entry("GET", f"Patient/{id_}", ifNoneMatch='W/"1"'),
+            self.entry("PUT", f"Patient/{id_}", {**identified("T-5"), "id": id_}, ifNoneMatch="*"), kind="batch",
+        ))  # fmt: skip
+        assert [e["response"]["status"][:3] for e in reply.json["entry"]] == ["204", "304", "412"]
+        assert fhir("POST", "", self.bundle(self.entry("DELETE", "Patient?identifier=T-5"))).status == 200
+        assert fhir("GET", f"/Patient/{id_}").status == 410
 
     def test_batch_entries_fail_alone(self, fhir: Caller) -> None:
         reply = fhir("POST", "", self.bundle(
