@@ -34,6 +34,7 @@ typedef struct {
 
 struct relay {
     int fd, is_v6, segmentation;
+    double due, found_at; /* of the next poll; the last datagram */
     srtp_call protect, unprotect, protect_rtcp, unprotect_rtcp;
     relay_counters totals;
     table_slot *table;

@@ -17,12 +17,13 @@ from signaling.net.room import Room
 
 EMPTY_ROOM_S = 60.0  # both sides may reload at once; then the room goes
 REPAIR_INTERVAL_S = 0.025  # a NACK waits for reordering about as long
+UNUSED_INTERVAL_S = 0.1  # a relay without rooms: its wake-ups are taken from the one that has them
 SLOW_INTERVAL_S = 0.25
 SILENCE_S = 10.0  # security.md §9: our own media time-out, apart from consent
 
 
 class Clockwork:
-    """The relay's two loops: `poll` for datagrams, `handle_timer` every REPAIR_INTERVAL_S."""
+    """The relay's two halves: `receive` for datagrams that are not media, `handle_timer` every `rest_s`."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -31,15 +32,18 @@ class Clockwork:
         self._allocators: dict[str, RoomAllocator] = {}
         self._slow_at = self._feedback_at = 0.0
 
-    def poll(self) -> int:
-        """Drain the port and act on what is not media; returns how many datagrams were there."""
+    def receive(self, leftovers: list[Leftover]) -> None:
+        """Act on what came in at the port and is not media."""
         now = time.monotonic()
-        before = self._plane.datagrams
-        for leftover in self._plane.poll(now):
+        for leftover in leftovers:
             self._receive(leftover, now)
         for link in tuple(self._registry.around.moving):
             link.note_resumed(now)
-        return self._plane.datagrams - before
+
+    @property
+    def rest_s(self) -> float:
+        """Return how long nothing is due."""
+        return REPAIR_INTERVAL_S if self._registry.rooms else UNUSED_INTERVAL_S
 
     def _receive(self, leftover: Leftover, now: float) -> None:
         if leftover.kind is Datagram.STUN:

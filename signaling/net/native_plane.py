@@ -259,7 +259,14 @@ class NativePlane:
 
     def poll(self, now: float) -> list[Leftover]:
         """Drain the socket, forward the media, and return the rest in order of arrival."""
-        count = self._library.relay_poll(self._relay, now, MOST)
+        return self._take_leftovers(self._library.relay_poll(self._relay, now, MOST))
+
+    def serve(self, loop_fd: int, timeout_s: float | None) -> list[Leftover]:
+        """Forward as `pump.Pump.serve` does, without a Python step for each wake-up."""
+        wait = -1.0 if timeout_s is None else timeout_s
+        return self._take_leftovers(self._library.relay_serve(self._relay, loop_fd, wait))
+
+    def _take_leftovers(self, count: int) -> list[Leftover]:
         return [left for index in range(count) if (left := self._leftover(self._leftovers[index])) is not None]
 
     def _leftover(self, c: Any) -> Leftover | None:
@@ -314,10 +321,6 @@ class NativePlane:
         drops = {name: totals.dropped[i] for i, name in enumerate(DROPS) if totals.dropped[i]}
         drops.update(self._shell_drops)
         return Counters(totals.datagrams, totals.packets_in, totals.packets_out, drops)
-
-    @property
-    def datagrams(self) -> int:
-        return int(self._totals.datagrams)
 
 
 # What late users of a record that has ended read and write, instead of memory that was given back.

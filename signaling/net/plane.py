@@ -166,8 +166,9 @@ class Plane:
         self.counters.dropped[cause] = self.counters.dropped.get(cause, 0) + 1
 
     @property
-    def datagrams(self) -> int:
-        return self.counters.datagrams
+    def work(self) -> int:
+        """Return how many datagrams came in and packets went out."""
+        return self.counters.datagrams + self.counters.packets_out
 
     # One datagram
 

@@ -13,12 +13,12 @@ import sys
 import time
 
 from signaling.net import dtls, port
-from signaling.net.clockwork import REPAIR_INTERVAL_S, Clockwork
+from signaling.net.clockwork import Clockwork
 from signaling.net.control_server import ControlServer
 from signaling.net.link import Surroundings
 from signaling.net.native_plane import NativePlane
 from signaling.net.plane import Plane
-from signaling.net.pump import Pump
+from signaling.net.pump import PortSelector, Pump
 from signaling.net.registry import Registry
 from signaling.net.tcp_bridge import TcpBridge
 
@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"UDP {host}:{number} can not be opened: {error.strerror}. Choose another port.", file=sys.stderr)
         return 1
     with contextlib.closing(sock), contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_run(options, sock))
+        selector = PortSelector()
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+            runner.run(_run(options, sock, selector))
     return 0
 
 
@@ -74,7 +76,7 @@ def open_plane(sock: socket.socket, choice: str) -> Plane:
     return Plane(sock)
 
 
-async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
+async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortSelector) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,7 +92,9 @@ async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
         clockwork = Clockwork(registry)
         server = ControlServer(registry, options.index)
         await server.start(options.control)
-        pump = Pump(sock, clockwork.poll)
+        plane = around.plane
+        serve = plane.serve if isinstance(plane, NativePlane) else Pump(sock, plane.poll, lambda: plane.work).serve
+        selector.attach(serve, clockwork.receive)
         running = [tasks.create_task(server.tell()), tasks.create_task(_tick(clockwork))]
         # What was loaded so far lives as long as the process: the collector need not look at it again and again.
         gc.freeze()
@@ -102,7 +106,7 @@ async def _run(options: argparse.Namespace, sock: socket.socket) -> None:
             registry.drop_room(room)
         await server.close()
         await bridge.close()
-        pump.close()
+        selector.detach()
         for task in running:
             task.cancel()
 
@@ -122,7 +126,7 @@ async def _tick(clockwork: Clockwork) -> None:
             clockwork.handle_timer(time.monotonic())
         except Exception:  # noqa: BLE001  # outermost frame: a bug in one room must not end the others' calls
             log.exception("relay.timer_failed")
-        await asyncio.sleep(REPAIR_INTERVAL_S)
+        await asyncio.sleep(clockwork.rest_s)
 
 
 if __name__ == "__main__":
