@@ -29,7 +29,7 @@ OPUS = Codec("opus", "audio", 48000, 2, (("minptime", "10"), ("useinbandfec", "1
 VP8 = Codec("VP8", "video", 90000)
 # An offer with both slots idle lets the transport connect before anybody publishes.
 IDLE_CODEC = {"audio": OPUS, "video": VP8}
-OPUS_PAYLOAD_TYPE = 111
+OPUS_PAYLOAD_TYPE, RED_PAYLOAD_TYPE = 111, 63
 VIDEO_PAYLOAD_TYPES = (*range(96, 111, 2), *range(112, 127, 2))  # each with its rtx above it
 FEEDBACK = {"video": tuple(v for v in VIDEO_FEEDBACK if v != "goog-remb"), "audio": ("transport-cc",)}
 
@@ -129,7 +129,7 @@ class DownLink:
         """One payload type means one codec in the whole bundle (RFC 9143 §9.1)."""
         key = (codec.name.lower(), codec.fmtp)
         if codec.kind == "audio":
-            return Format(OPUS_PAYLOAD_TYPE, codec, FEEDBACK["audio"])
+            return Format(OPUS_PAYLOAD_TYPE, codec, FEEDBACK["audio"], red=RED_PAYLOAD_TYPE)
         if key not in self._numbers:
             number = VIDEO_PAYLOAD_TYPES[len(self._numbers) % len(VIDEO_PAYLOAD_TYPES)]
             self._numbers[key] = (codec, number)

@@ -1,7 +1,7 @@
 """Offer and answer without I/O: what is taken from a publisher, what is given to a subscriber (RFC 3264, RFC 9429)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from signaling.media import codecs, sdp
 from signaling.media.errors import BadSdp
@@ -44,7 +44,6 @@ class Received:
     repairs: dict[int, int]
     rids: tuple[str, ...] = ()
     """Simulcast layers, in the publisher's order."""
-    red: int | None = None
 
     @property
     def has_transport_cc(self) -> bool:
@@ -159,7 +158,7 @@ def _with_feedback(chosen: Format, kind: str, extensions: dict[str, int]) -> For
     else:
         kept = [value for value in kept if value != "transport-cc"]
         extensions.pop(codecs.TRANSPORT_CC, None)
-    return Format(chosen.payload_type, chosen.codec, tuple(kept), chosen.rtx)
+    return replace(chosen, feedback=tuple(kept))
 
 
 def answer_subscriber(
@@ -254,6 +253,13 @@ def section(shape: SectionTerms, chosen: Format, extensions: dict[str, int], ter
         attributes += [
             ("rtpmap", f"{chosen.rtx} rtx/{chosen.codec.clock_rate}"),
             ("fmtp", f"{chosen.rtx} apt={number}"),
+        ]
+    if chosen.red is not None:
+        # A browser sends redundantly only when that stands first in the answer (libwebrtc, webrtc_voice_engine.cc).
+        numbers.insert(0 if shape.direction == "recvonly" else 1, str(chosen.red))
+        attributes += [
+            ("rtpmap", f"{chosen.red} red/{chosen.codec.clock_rate}/{chosen.codec.channels}"),
+            ("fmtp", f"{chosen.red} {number}/{number}"),
         ]
     attributes += [*shape.extras, *candidates(terms)]
     return Media(shape.kind, DISCARD_PORT, PROTOCOL, tuple(numbers), tuple(attributes))

@@ -67,6 +67,8 @@ class Format:
     codec: Codec
     feedback: tuple[str, ...] = ()
     rtx: int | None = None
+    red: int | None = None
+    """Payload type that carries this one redundantly (RFC 2198)."""
 
 
 def parse(text: str, *, max_media: int = MAX_MEDIA) -> Description:
@@ -130,13 +132,19 @@ def formats(media: Media) -> list[Format]:
         for number, encoding in rates.items()
         if encoding.lower().startswith("rtx/")
     }
+    red = {  # "111/111": every frame in it is of payload type 111
+        parameters.get(number, "").partition("/")[0]: number
+        for number, encoding in rates.items()
+        if encoding.lower() == "red/48000/2" and len(set(parameters.get(number, "").split("/"))) == 1
+    }
     found = []
     for number in dict.fromkeys(media.formats):
         codec = _codec(media.kind, rates.get(number, ""), parameters.get(number, ""))
-        if codec is None or codec.name.lower() == "rtx" or not is_number(number, 127):
+        if codec is None or codec.name.lower() in ("rtx", "red") or not is_number(number, 127):
             continue
         own = tuple(dict.fromkeys(rest.strip() for who, _, rest in feedback if who in ("*", number)))
-        found.append(Format(int(number), codec, own, int(rtx[number]) if number in rtx else None))
+        repair, double = (int(by[number]) if number in by else None for by in (rtx, red))
+        found.append(Format(int(number), codec, own, repair, double))
     return found
 
 

@@ -12,7 +12,7 @@ typedef struct {
     const uint8_t *data;
     rtp_header h;
     passed_element passed[MAX_PASSED];
-    int passed_count;
+    int passed_count, is_restored;
     double now;
 } packet_in;
 
@@ -77,6 +77,10 @@ static int count_packet(relay *r, relay_stream *s, const packet_in *in)
         s->highest = extended;
     s->received++;
     s->octets += in->h.size;
+    if (in->is_restored) {
+        s->restored++;
+        return 1; /* when it would have come is not known */
+    }
     transit = in->now - (double)in->h.timestamp / s->clock_rate;
     change = transit > s->transit ? transit - s->transit : s->transit - transit;
     if (s->received > 1 && change < LONGEST_STEP_S)
@@ -157,7 +161,7 @@ static int jumps(uint16_t sequence, uint16_t last)
 static void write_packet(relay *r, relay_output *o, const packet_in *in, int again)
 {
     relay_peer *peer = o->peer;
-    int payload = in->h.size - in->h.payload_at, rtx = again && o->rtx_payload_type, n, extensions;
+    int payload = in->h.size - in->h.payload_at, rtx = again && o->rtx_payload_type, n, extensions, red = 0;
     uint16_t sequence;
     uint8_t *p;
     if (!peer->tx || !peer->has_address || payload + 128 + MAX_TRAILER > RELAY_SLOT_BYTES)
@@ -179,8 +183,15 @@ static void write_packet(relay *r, relay_output *o, const packet_in *in, int aga
         put16(p + n, sequence);
         n += 2;
     }
-    memcpy(p + n, in->data + in->h.payload_at, (size_t)payload);
-    n += payload;
+    if (o->copy_count && !again && !(in->data[0] & 0x20))
+        red = red_join(o, &in->h, in->data + in->h.payload_at, p + n);
+    if (red) {
+        p[1] = (uint8_t)(in->h.marker << 7 | o->red_payload_type);
+        n += payload = red;
+    } else {
+        memcpy(p + n, in->data + in->h.payload_at, (size_t)payload);
+        n += payload;
+    }
     if (r->protect(peer->tx, p, &n) != 0) {
         r->totals.dropped[RELAY_DROP_PROTECT]++;
         return;
@@ -267,6 +278,48 @@ static uint8_t *restore(relay_stream *s, packet_in *in, uint8_t *data)
     return data;
 }
 
+/* A frame that only came again in a later packet, as the plain packet that was lost. */
+static void forward_restored(relay *r, relay_stream *s, const packet_in *later, int back, const red_frame *frame)
+{
+    uint8_t data[12 + 1024];
+    packet_in in = {.data = data, .is_restored = 1, .now = later->now};
+    uint16_t sequence = (uint16_t)(later->h.sequence - back);
+    if (s->base < 0 || extend16(sequence, s->highest) <= s->base || !frame->size || relay_history(s, sequence) >= 0)
+        return;
+    data[0] = 0x80;
+    data[1] = (uint8_t)s->payload_type;
+    put16(data + 2, sequence);
+    put32(data + 4, later->h.timestamp - (uint32_t)frame->offset);
+    put32(data + 8, later->h.ssrc);
+    memcpy(data + 12, frame->data, (size_t)frame->size);
+    if (parse_rtp(&in.h, data, 12 + frame->size) == 0)
+        forward_media(r, s, &in);
+}
+
+/* A redundant packet becomes the plain packets of its frames that have not come before (RFC 2198). */
+static void forward_redundant(relay *r, relay_stream *s, packet_in *in, uint8_t *data)
+{
+    red_frame frames[RED_MAX_BLOCKS];
+    int at = in->h.payload_at, own_at, i;
+    int size = in->h.payload_end - at, count = red_split(data + at, size, frames, &own_at);
+    if (count < 0) {
+        r->totals.dropped[RELAY_DROP_RTP]++;
+        return;
+    }
+    for (i = 0; i < count; i++)
+        forward_restored(r, s, in, count - i, &frames[i]);
+    memmove(data + own_at, data, (size_t)at);
+    data += own_at;
+    data[0] &= 0xDF;
+    data[1] = (uint8_t)((data[1] & 0x80) | s->payload_type);
+    if (parse_rtp(&in->h, data, at + size - own_at) < 0)
+        return;
+    in->data = data;
+    for (i = 0; i < in->passed_count; i++)
+        in->passed[i].data += own_at;
+    forward_media(r, s, in);
+}
+
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now)
 {
     packet_in in = {.data = data, .passed_count = 0, .now = now};
@@ -283,6 +336,9 @@ void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now)
         in.data = data;
         in.passed_count = 0;
         scan_extensions(s, &in, 0);
+    } else if (s->red_payload_type && in.h.payload_type == s->red_payload_type) {
+        forward_redundant(r, s, &in, data);
+        return;
     }
     forward_media(r, s, &in);
 }

@@ -53,6 +53,10 @@ struct relay {
     relay_peer *pending, *pending_tail;
 };
 
+#define RED_MAX_BLOCKS 8
+
+typedef struct { int offset, size; const uint8_t *data; } red_frame;
+
 uint16_t get16(const uint8_t *p);
 uint32_t get32(const uint8_t *p);
 void put16(uint8_t *p, uint16_t v);
@@ -66,6 +70,9 @@ int parse_rtp(rtp_header *h, const uint8_t *data, int size);
 const uint8_t *find_extension(const uint8_t *data, const rtp_header *h, int number, int *size);
 int classify(const uint8_t *data, int size);
 int64_t extend16(uint16_t sequence, int64_t near);
+
+int red_split(const uint8_t *payload, int size, red_frame *frames, int *own_at);
+int red_join(const relay_output *o, const rtp_header *h, const uint8_t *own, uint8_t *p);
 
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now);
 void queue_packet(relay *r, relay_peer *peer, int size);

@@ -7,6 +7,7 @@
 #define RELAY_MAX_LEFTOVERS 512
 #define RELAY_SENT_SLOTS 8192
 #define RELAY_MAX_ARRIVALS 4096
+#define RELAY_MAX_COPIES 2
 
 enum relay_kind { RELAY_JUNK, RELAY_STUN, RELAY_DTLS, RELAY_RTP, RELAY_RTCP, RELAY_GAP };
 enum relay_codec { RELAY_AUDIO, RELAY_VP8, RELAY_VP9, RELAY_H264, RELAY_AV1 };
@@ -62,6 +63,8 @@ struct relay_stream {
     int history_size;
     relay_kept *history;
     uint8_t *history_data;
+    int red_payload_type;   /* of packets that carry earlier frames again, 0 for none */
+    int64_t restored;       /* of the received ones, those that only came again in a later packet */
     uint8_t passed[16]; /* the publisher's extension id -> the relay's own number, 0 for not passed on */
 };
 
@@ -78,6 +81,7 @@ struct relay_output {
     int mid_id, mid_size, time_id, wide_id;
     uint8_t mid[16];
     uint8_t passed[16]; /* the relay's own number -> this subscriber's id */
+    int red_payload_type, copy_count, copies[RELAY_MAX_COPIES]; /* packets back, farthest first; count 0 sends plain */
 };
 
 typedef struct {

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from signaling.media.bandwidth import UPDATE_S, Estimator, PathSample
 from signaling.media.layers import PAUSED, Change, Ladder, Picture, rung
+from signaling.media.red import Protection
 from signaling.media.reports import LayerChanged
 from signaling.net.publication import Layer, Subscription
 from signaling.net.records import PathReport
@@ -23,6 +24,7 @@ class LineState:
 
     estimator: Estimator = field(default_factory=Estimator)
     ladder: Ladder = field(default_factory=Ladder)
+    protection: Protection = field(default_factory=Protection)
     probed_at: float = 0.0
 
 
@@ -54,6 +56,7 @@ class RoomAllocator:
         path: PathReport = down.link.peer.take_path()
         if path.received or path.lost:
             line.estimator.receive(sample_of(path), now)
+        protect(down, line.protection, path, now)
         ranked = {p.key: p.ranked(now) for p in room.publications() if p.received.kind == "video"}
         pictures = []
         for key, subscription in down.subscriptions.items():
@@ -103,6 +106,19 @@ class RoomAllocator:
                 last = output.last_sequence
                 registry.around.plane.retransmit(output, tuple((last - n) & 0xFFFF for n in range(count)), now)
                 return
+
+
+def protect(down: DownLinkState, protection: Protection, path: PathReport, now: float) -> None:
+    """Let speech carry its earlier frames again while the line loses packets, where the subscriber reads that."""
+    voices = [s for s in down.subscriptions.values() if s.output is not None and s.output.terms.red_payload_type]
+    if not voices:
+        return
+    total = path.received + path.lost
+    told = max((s.report.fraction_lost / 256 for s in voices if s.report is not None), default=0.0)
+    copies = protection.receive(path.lost / total if total else told, now)
+    for voice in voices:
+        assert voice.output is not None  # as above
+        voice.output.copies = copies
 
 
 def sample_of(path: PathReport) -> PathSample:

@@ -100,7 +100,7 @@ class NativePeer:
 
 class NativeStream:
     is_muted, awaits_keyframe, highest, received = Field(), Field(), Field(), Field()
-    octets, jitter, last_arrival = Field(), Field(), Field()
+    octets, jitter, last_arrival, restored = Field(), Field(), Field(), Field()
 
     def __init__(self, c: Any, peer: NativePeer, terms: StreamTerms) -> None:
         self.c, self.peer, self.terms = c, peer, terms
@@ -109,6 +109,7 @@ class NativeStream:
         self._looked_at = -1
         c.ssrc, c.clock_rate, c.payload_type = terms.ssrc, terms.clock_rate, terms.payload_type
         c.codec = CODECS.get(terms.codec.lower(), 0)
+        c.red_payload_type = terms.red_payload_type
         c.level_id = terms.extensions.get(codecs.AUDIO_LEVEL, 0)
         if terms.repaired is not None:
             c.repaired = terms.repaired.c  # type: ignore[attr-defined]  # on this plane every stream is a native one
@@ -146,6 +147,7 @@ class NativeOutput:
         self.c, self.stream, self.peer, self.terms = c, stream, peer, terms
         c.peer, c.ssrc, c.rtx_ssrc = peer.c, terms.ssrc, terms.rtx_ssrc
         c.payload_type, c.rtx_payload_type, c.is_on = terms.payload_type, terms.rtx_payload_type, 1
+        c.red_payload_type = terms.red_payload_type
         ids = terms.extensions
         mid = terms.mid.encode()[:16]
         c.mid_id, c.mid_size = ids.get(codecs.MID, 0), len(mid)
@@ -153,6 +155,15 @@ class NativeOutput:
         c.time_id, c.wide_id = ids.get(codecs.ABS_SEND_TIME, 0), ids.get(codecs.TRANSPORT_CC, 0)
         for uri in codecs.PASSED_ON:
             c.passed[codecs.EXTENSIONS[uri]] = ids.get(uri, 0)
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        return tuple(sorted(self.c.copies[0 : self.c.copy_count]))
+
+    @copies.setter
+    def copies(self, back: tuple[int, ...]) -> None:
+        self.c.copy_count = len(back)
+        self.c.copies[0 : len(back)] = sorted(back, reverse=True)
 
     def follow(self, old: "NativeOutput") -> None:
         """Go on with another output's numbers: same SSRC, so a number must not come twice under SRTP."""

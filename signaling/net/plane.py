@@ -11,7 +11,7 @@ import struct
 
 from pylibsrtp._binding import ffi
 
-from signaling.media import feedback, frames, rtcp, rtp
+from signaling.media import feedback, frames, red, rtcp, rtp
 from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls
 from signaling.net.counters import Counters
 from signaling.net.port import Address, Sender, plain_address
@@ -231,13 +231,31 @@ class Plane:
         if stream.repaired is not None:
             restored = restore(packet, header, stream.repaired)
             return self._forward_media(stream.repaired, restored, now) if restored else None
+        if stream.terms.red_payload_type and header.payload_type == stream.terms.red_payload_type:
+            return self._forward_redundant(stream, packet, header, now)
         return self._forward_media(stream, packet, now)
 
-    def _forward_media(self, stream: Stream, packet: bytes, now: float) -> None:
+    def _forward_redundant(self, stream: Stream, packet: bytes, header: rtp.Header, now: float) -> None:
+        """Forward the frames of a redundant packet that have not come before, as plain packets (RFC 2198)."""
+        try:
+            earlier, own = red.split(packet[header.payload_at : header.payload_end])
+        except red.BadRed:
+            return self.drop("rtp")
+        head = bytes((packet[0] & 0xDF, header.marker << 7 | stream.terms.payload_type))
+        for back, frame in zip(range(len(earlier), 0, -1), earlier, strict=True):
+            number = (header.sequence - back) & 0xFFFF
+            is_ours = stream.base is not None and rtp.extend(number, stream.highest) > stream.base
+            if is_ours and frame.data and not stream.has(number):
+                stamp = (header.timestamp - frame.offset) & 0xFFFFFFFF
+                plain = struct.pack("!BBHII", 0x80, stream.terms.payload_type, number, stamp, header.ssrc)
+                self._forward_media(stream, plain + frame.data, now, restored=True)
+        self._forward_media(stream, head + packet[2 : header.payload_at] + own, now)
+
+    def _forward_media(self, stream: Stream, packet: bytes, now: float, *, restored: bool = False) -> None:
         header = rtp.parse_header(packet)
         self.counters.packets_in += 1
         before, received = stream.highest, stream.received
-        if not stream.count(header, len(packet), now):
+        if not stream.count(header, len(packet), now, restored=restored):
             return self.drop("repeated")
         if received and stream.highest > before + 1:
             self._leftovers.append(Leftover(Datagram.GAP, stream.peer, NOWHERE, b"", stream))
@@ -274,13 +292,15 @@ class Plane:
         sequence = (header.sequence + output.sequence_offset) & 0xFFFF
         block = output.extension_block(packet, header, now)
         payload = packet[header.payload_at :]
-        ssrc, number, own = terms.ssrc, terms.payload_type, b""
+        ssrc, number, own, has_padding = terms.ssrc, terms.payload_type, b"", packet[0] & 0x20
+        if output.copies and not again and not has_padding and (earlier := earlier_frames(output, header)):
+            number, payload = terms.red_payload_type, red.join(earlier, payload, terms.payload_type)
         if again and terms.rtx_payload_type:
             own = sequence.to_bytes(2, "big")  # RFC 4588 §4: the original number stands before the payload
             ssrc, number, sequence = terms.rtx_ssrc, terms.rtx_payload_type, output.next_rtx()
         head = struct.pack(
             "!BBHII",
-            0x80 | (0x10 if block else 0) | packet[0] & 0x20,
+            0x80 | (0x10 if block else 0) | has_padding,
             header.marker << 7 | number,
             sequence,
             (header.timestamp + output.timestamp_offset) & 0xFFFFFFFF,
@@ -306,6 +326,21 @@ class Plane:
             if peer.address is not None:
                 self._sender.send_all(peer.address, packets)
         self._waiting.clear()
+
+
+def earlier_frames(output: Output, header: rtp.Header) -> list[red.Frame]:
+    """Return the frames that go along with a packet, oldest first; those that RFC 2198 can name and the history has."""
+    found = []
+    for back in sorted(output.copies, reverse=True):
+        packet = output.stream.history_get((header.sequence - back) & 0xFFFF)
+        if packet is None:
+            continue
+        earlier = rtp.parse_header(packet)
+        data = packet[earlier.payload_at : earlier.payload_end]
+        offset = (header.timestamp - earlier.timestamp) & 0xFFFFFFFF
+        if 0 < offset <= red.MAX_OFFSET and 0 < len(data) <= red.MAX_LENGTH:
+            found.append(red.Frame(offset, data))
+    return found
 
 
 def restore(packet: bytes, header: rtp.Header, repaired: Stream) -> bytes:

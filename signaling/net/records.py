@@ -57,6 +57,8 @@ class StreamTerms:
     """The publisher's ids by URI."""
     repaired: "Stream | None" = None
     """For an RTX stream, the stream that it repairs."""
+    red_payload_type: int = 0
+    """Of packets that carry earlier frames again (RFC 2198), 0 when not agreed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class OutputTerms:
     mid: str = ""
     extensions: dict[str, int] = field(default_factory=dict)
     """The subscriber's ids by URI."""
+    red_payload_type: int = 0
 
 
 @dataclass(slots=True)
@@ -160,6 +163,8 @@ class Stream:
         self.highest = 0
         """Extended."""
         self.received = 0
+        self.restored = 0
+        """Of the received ones, those that only came again in a later packet (RFC 2198)."""
         self.octets = 0
         self.jitter = 0.0
         self.last_arrival = 0.0
@@ -173,7 +178,7 @@ class Stream:
         self.passed = {number: wanted[uri] for uri, number in terms.extensions.items() if uri in wanted}
         """The publisher's id -> the relay's own number."""
 
-    def count(self, header: rtp.Header, size: int, now: float) -> bool:
+    def count(self, header: rtp.Header, size: int, now: float, *, restored: bool = False) -> bool:
         """Take a packet into the statistics; False when it came before, or so late that nobody can tell."""
         if self.base is None:
             self.base = self.highest = header.sequence + WIDE_WINDOW
@@ -185,6 +190,9 @@ class Stream:
         self.highest = max(self.highest, extended)
         self.received += 1
         self.octets += size
+        self.restored += restored
+        if restored:
+            return True  # when it would have come is not known
         transit = now - header.timestamp / self.terms.clock_rate
         change = abs(transit - self._transit)
         if self.received > 1 and change < 60:  # beyond a minute the timestamp wrapped or jumped
@@ -229,6 +237,8 @@ class Output:
     def __init__(self, stream: Stream, peer: Peer, terms: OutputTerms) -> None:
         self.stream, self.peer, self.terms = stream, peer, terms
         self.is_on = True
+        self.copies: tuple[int, ...] = ()
+        """How many packets back the earlier frames are that go along; none sends plain packets."""
         self.waits = False
         """For the first key frame of its stream; then it takes over from the output it replaces."""
         self.replaces: Output | None = None

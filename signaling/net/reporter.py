@@ -181,15 +181,17 @@ class Reporter:
         stream = layer.stream
         expected = stream.highest - base + 1
         before_expected, before_received = layer.prior
-        layer.prior = (expected, stream.received)
+        # What came again in a later packet was lost on the line: the encoder protects its frames by what it is told.
+        received = stream.received - stream.restored
+        layer.prior = (expected, received)
         due = expected - before_expected
-        lost = due - (stream.received - before_received)
+        lost = due - (received - before_received)
         fraction = min(255, 256 * lost // due) if due > 0 and lost > 0 else 0
         report = layer.sender_report
         last_sr = report.ntp >> 16 & 0xFFFFFFFF if report else 0
         delay = int((now - layer.reported_at) * 65536) & 0xFFFFFFFF if report else 0
         jitter = int(stream.jitter * stream.terms.clock_rate)
-        total = expected - stream.received
+        total = expected - received
         return ReportBlock(stream.terms.ssrc, fraction, total, stream.highest & 0xFFFFFFFF, jitter, last_sr, delay)
 
     # To subscribers

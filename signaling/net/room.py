@@ -92,7 +92,10 @@ class Room:
         received = publication.received
         codec = received.format.codec
         number = received.format.payload_type
-        terms = StreamTerms(ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions)
+        red = received.format.red or 0
+        terms = StreamTerms(
+            ssrc, received.kind, codec.name, codec.clock_rate, number, received.extensions, red_payload_type=red
+        )
         old = publication.layers.get(rid)
         stream = self._plane.table.add_stream(publication.link.peer, terms)
         stream.is_muted = publication.key in self.muted
@@ -138,7 +141,7 @@ class Room:
             return None
         received = publication.received
         is_repair = header.payload_type == received.format.rtx
-        if not is_repair and header.payload_type != received.format.payload_type:
+        if not is_repair and header.payload_type not in (received.format.payload_type, received.format.red):
             return None
         rid = ""
         if received.rids:
@@ -159,7 +162,7 @@ class Room:
         fitting = [
             p
             for p in up.publications.values()
-            if header.payload_type in (p.received.format.payload_type, p.received.format.rtx)
+            if header.payload_type in (p.received.format.payload_type, p.received.format.rtx, p.received.format.red)
         ]
         return fitting[0] if len(fitting) == 1 else None
 

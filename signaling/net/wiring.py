@@ -65,4 +65,5 @@ def terms_of(sent: Sent) -> OutputTerms:
     ids = dict(sent.extensions)
     if not sent.has_transport_cc:
         ids.pop(codecs.TRANSPORT_CC, None)
-    return OutputTerms(sent.outgoing.ssrc, chosen.payload_type, rtx, chosen.rtx or 0, sent.mid, ids)
+    numbers = (sent.outgoing.ssrc, chosen.payload_type, rtx, chosen.rtx or 0)
+    return OutputTerms(*numbers, sent.mid, ids, chosen.red or 0)

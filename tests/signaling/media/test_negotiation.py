@@ -31,6 +31,20 @@ class TestAnswerToAPublisher:
         assert received[1].format.rtx == 97
         assert "a=setup:passive" in answer and "a=recvonly" in answer and "a=ice-lite" in answer
 
+    def test_redundant_speech_is_asked_for_by_naming_it_first(self) -> None:
+        answer, received = negotiation.answer_publisher(sdp.parse(CHROMIUM), TERMS)
+        assert received[0].format.red == 63
+        assert sdp.parse(answer).media[0].formats == ("63", "111")
+        assert "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n" in answer
+
+    @pytest.mark.parametrize(
+        "change", [("red/48000/2", "red/8000"), ("63 111/111", "63 111/110"), ("a=fmtp:63 ", "a=x:")]
+    )
+    def test_redundancy_of_another_codec_is_not_taken(self, change: tuple[str, str]) -> None:
+        answer, received = negotiation.answer_publisher(sdp.parse(CHROMIUM.replace(*change)), TERMS)
+        assert received[0].format.red is None
+        assert sdp.parse(answer).media[0].formats == ("111",)
+
     def test_transport_wide_feedback_excludes_remb(self) -> None:
         answer, received = negotiation.answer_publisher(sdp.parse(CHROMIUM), TERMS)
         assert received[1].has_transport_cc
@@ -73,6 +87,13 @@ class TestAnswerToASubscriber:
         _, sent, _ = negotiation.answer_subscriber(sdp.parse(self.OFFER), TERMS, [track])
         assert codecs.h264_profile(sent[0].format.codec.parameter("profile-level-id")) == "main"
         assert sent[0].format.codec.parameter("packetization-mode") == "1"
+
+
+    def test_subscriber_that_reads_redundant_speech_may_get_it(self) -> None:
+        track = Outgoing("s_a", "microphone", "audio", OPUS, 7, 8)
+        answer, sent, _ = negotiation.answer_subscriber(sdp.parse(self.OFFER), TERMS, [track])
+        assert sent[0].format.red == 63
+        assert sdp.parse(answer).media[0].formats == ("111", "63")
 
 
 class TestDownLink:

@@ -62,7 +62,8 @@ window.answerOffer = async (sdp) => {
 };
 window.statistics = async (pc) => {
   const found = {frames: 0, energy: 0, sent: 0, height: 0, received: 0, path: null, lost: 0, nack: 0, rtx: 0, target: 0,
-                 codec: null, cipher: null, remoteLoss: null, rtt: null};
+                 codec: null, cipher: null, remoteLoss: null, rtt: null, samples: 0, concealed: 0, audioSent: 0,
+                 audioReceived: 0, audioPackets: 0};
   const report = await pc.getStats();
   report.forEach(s => {
     if (s.type === 'inbound-rtp') {
@@ -70,8 +71,13 @@ window.statistics = async (pc) => {
       found.energy += s.totalAudioEnergy || 0; found.received += s.bytesReceived;
       found.height = Math.max(found.height, s.frameHeight || 0); found.lost += s.packetsLost || 0;
       found.rtx += s.retransmittedPacketsReceived || 0;
+      if (s.kind === 'audio') {
+        found.samples = s.totalSamplesReceived; found.concealed = s.concealedSamples - s.silentConcealedSamples;
+        found.audioReceived = s.bytesReceived; found.audioPackets = s.packetsReceived;
+      }
       if (s.kind === 'video') found.codec = report.get(s.codecId)?.mimeType;
     }
+    if (s.type === 'outbound-rtp' && s.kind === 'audio') found.audioSent = s.bytesSent;
     if (s.type === 'outbound-rtp' && s.kind === 'video') {
       found.sent += s.bytesSent; found.target = s.targetBitrate || 0; found.nack += s.nackCount || 0;
       found.sentHeight = s.frameHeight; found.limit = s.qualityLimitationReason;

@@ -14,8 +14,24 @@ class Conditions:
     """What happens to a datagram, either way."""
 
     loss: float = 0.0
+    burst: float = 0.0
+    """Mean length of the runs in which packets are lost (Gilbert-Elliott); 0 loses each one by itself."""
     delay_s: float = 0.0
     jitter_s: float = 0.0
+    rate_bps: float = 0.0
+    """Of UDP and IP bytes; a queue of QUEUE_S before it, what does not fit is lost. 0 is no limit."""
+
+
+QUEUE_S = 0.3
+UDP_IP_BYTES = 28
+
+
+@dataclass
+class Way:
+    """One direction: whether it is in a burst of loss, and when its queue is empty."""
+
+    is_losing: bool = False
+    free_at: float = 0.0
 
 
 class ImpairedLine:
@@ -24,6 +40,8 @@ class ImpairedLine:
     def __init__(self, relay_port: int, conditions: Conditions, seed: int = 7) -> None:
         self.conditions = conditions
         self.dropped = 0
+        self.passed_bytes = 0
+        self._ways: dict[tuple[str, int], Way] = {}
         self._random = random.Random(seed)
         self._relay = ("127.0.0.1", relay_port)
         self._front = self._socket()
@@ -73,12 +91,28 @@ class ImpairedLine:
                 self._pass_on(self._front, back.recv(2048), client)
 
     def _pass_on(self, sock: socket.socket, data: bytes, to: tuple[str, int]) -> None:
-        if self._random.random() < self.conditions.loss:
+        way = self._ways.setdefault(to, Way())
+        now, size = self._loop.time(), len(data) + UDP_IP_BYTES
+        queued = max(0.0, way.free_at - now)
+        if self._loses(way) or queued > QUEUE_S:
             self.dropped += 1
             return
-        wait = self.conditions.delay_s + abs(self._random.gauss(0, self.conditions.jitter_s))
-        heapq.heappush(self._due, (self._loop.time() + wait, next(self._numbers), sock, data, to))
+        self.passed_bytes += size
+        if self.conditions.rate_bps:
+            way.free_at = now + queued + size * 8 / self.conditions.rate_bps
+            queued = way.free_at - now
+        wait = queued + self.conditions.delay_s + abs(self._random.gauss(0, self.conditions.jitter_s))
+        heapq.heappush(self._due, (now + wait, next(self._numbers), sock, data, to))
         self._loop.call_at(self._due[0][0], self._send_due)
+
+    def _loses(self, way: Way) -> bool:
+        loss, burst = self.conditions.loss, self.conditions.burst
+        if not burst:
+            return self._random.random() < loss
+        change = 1 / burst if way.is_losing else loss / (1 - loss) / burst
+        if self._random.random() < change:
+            way.is_losing = not way.is_losing
+        return way.is_losing
 
     def _send_due(self) -> None:
         while self._due and self._due[0][0] <= self._loop.time():

@@ -106,6 +106,10 @@ def video(ssrc: int = 7, **changes: Any) -> StreamTerms:
     return StreamTerms(ssrc, "video", "VP8", 90000, 96, **changes)
 
 
+def audio(ssrc: int = 7, **changes: Any) -> StreamTerms:
+    return StreamTerms(ssrc, "audio", "opus", 48000, 111, red_payload_type=63, **changes)
+
+
 def output(ssrc: int = 1000, **changes: Any) -> OutputTerms:
     return OutputTerms(ssrc, changes.pop("payload_type", 100), **changes)
 

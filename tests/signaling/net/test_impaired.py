@@ -42,6 +42,38 @@ class TestLoss:
             assert line.dropped > 20
 
 
+NO_RED = r"""() => {
+  const before = window.filter;
+  window.filter = sdp => before(sdp).replace(/ 63\b(?=[ \r])/g, '').replace(/a=(rtpmap|fmtp):63 .*\r\n/g, '');
+}"""
+
+
+class TestSpeech:
+    async def test_bursty_loss_of_a_fifth_is_hardly_heard_with_redundant_audio(self, tmp_path: Path) -> None:
+        """Two listeners on the same line, one without RED: 3 % of the sound is made up, against 17 %."""
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            line = ImpairedLine(relay.port, Conditions(loss=0.2, burst=2.0, delay_s=0.03, jitter_s=0.005))
+            speaker, redundant, plain = [await open_seat(browser, relay.client, "room", f"s_{n}") for n in range(3)]
+            for seat in (redundant, plain):
+                await seat.page.evaluate(
+                    f"() => {{ window.filter = sdp => sdp.replaceAll(' {relay.port} typ', ' {line.port} typ'); }}"
+                )
+            await plain.page.evaluate(NO_RED)
+            async with negotiating(relay.client, [speaker, redundant, plain]):
+                await speaker.publish(kinds=["audio"])
+                made_up = []
+                for seat in (redundant, plain):
+                    await seat.subscribe()
+                    await seat.wait_until("d.samples > 48000 * 3", timeout_s=40)
+                    before = (await seat.statistics())["down"]
+                    await seat.wait_until(f"d.samples > {before['samples']} + 48000 * 12", timeout_s=40)
+                    after = (await seat.statistics())["down"]
+                    made_up.append((after["concealed"] - before["concealed"]) / (after["samples"] - before["samples"]))
+            line.close()
+        assert made_up[0] < 0.06
+        assert made_up[1] > 2 * made_up[0]
+
+
 class TestHandover:
     async def test_new_address_moves_the_call_without_signalling(self, tmp_path: Path) -> None:
         async with call(tmp_path, Conditions(delay_s=0.01)) as (a, b, line, negotiator):
