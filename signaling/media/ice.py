@@ -1,13 +1,16 @@
 """
 ICE-lite for one link: which checks are answered, which path is taken, when consent is over.
 
+One thing goes beyond lite: an address from which the peer's media came, but no check yet, is challenged with a check of
+ours (see `challenge`): a NAT that moved the peer costs one round trip and not the 2.5 s to the peer's next check.
+
 Generations make a restart safe: the old credentials keep working until a check of the new ones nominates a path
 (make before break), and for RETIRING_S more. DTLS and SRTP know nothing of it.
 """
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from signaling.media import stun
@@ -17,6 +20,9 @@ CONSENT_S = 30.0  # RFC 7675 §5.1
 REVIVAL_S = 30.0  # a lost link can be revived by an ICE restart for this long
 RETIRING_S = 3.0  # late packets and checks of the path before a restart (media.md §2)
 RESTART_GIVE_UP_S = 20.0  # a restart without a nomination is forgotten, the old generation stays
+CHALLENGE_EVERY_S = 0.05  # a lost challenge is repeated this soon, by the next packet
+CHALLENGE_LASTS_S = 2.0
+MAX_CHALLENGES = 8  # open at a time; replayed packets of many addresses must not grow a list
 MAX_PATHS = 8  # a browser checks from two to four local addresses, a roaming one adds some
 
 
@@ -57,6 +63,8 @@ class Credentials:
     ufrag: str
     password: str = field(repr=False)
     remote_ufrag: str = ""
+    remote_password: str = field(repr=False, default="")
+    """Needed only to challenge an address; empty until the peer's description came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,15 @@ class Announce:
 Effect = Respond | Bind | Unbind | Select | Announce
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A check of ours that is not answered yet."""
+
+    address: stun.Address
+    generation: Credentials
+    at: float
+
+
 class IceLite:
     """The ICE agent of one link (RFC 8445 §2.5: it answers checks and never sends any)."""
 
@@ -114,6 +131,16 @@ class IceLite:
         self._heard_at = now
         self._changed_at = now
         self._paths: dict[stun.Address, float] = {}
+        self._challenges: dict[bytes, Challenge] = {}
+
+    def learn_remote(self, ufrag: str, password: str) -> None:
+        """Take the peer's part of the newest generation, from its description."""
+        newest = self.pending or self.current
+        known = replace(newest, remote_ufrag=ufrag, remote_password=password)
+        if self.pending is not None:
+            self.pending = known
+        else:
+            self.current = known
 
     def credentials(self) -> tuple[Credentials, ...]:
         """Return every generation that is still answered; the shell routes checks by their ufrags."""
@@ -134,6 +161,44 @@ class IceLite:
         effects: list[Effect] = [Respond(address, response), *self._bind(address, now)]
         if generation is not self.retiring and (request.is_nominating or self.selected is None):
             effects += self._select(address, generation, now)
+        return effects + self.heard(now)
+
+    def challenge(self, address: stun.Address, nonce: bytes, now: float) -> list[Effect]:
+        """
+        Ask who is at an address from which a media packet came that passed SRTP: a NAT may have moved the peer.
+
+        The packet alone proves nothing about the address, since anybody may have sent a copy of it. `nonce`: 8 fresh
+        random bytes.
+        """
+        peer = self.current
+        self._challenges = {t: c for t, c in self._challenges.items() if now - c.at < CHALLENGE_LASTS_S}
+        asked = [c.at for c in self._challenges.values() if c.address == address]
+        is_too_soon = bool(asked) and now - max(asked) < CHALLENGE_EVERY_S
+        if self.state is Consent.CLOSED or not peer.remote_password or address == self.selected or is_too_soon:
+            return []
+        if len(self._challenges) >= MAX_CHALLENGES:
+            return []
+        transaction_id = bytes.fromhex(peer.ufrag) + nonce
+        self._challenges[transaction_id] = Challenge(address, peer, now)
+        username = f"{peer.remote_ufrag}:{peer.ufrag}"
+        return [Respond(address, stun.challenge(transaction_id, username, peer.remote_password.encode()))]
+
+    def receive_response(
+        self, data: bytes, response: stun.Response, address: stun.Address, now: float
+    ) -> list[Effect]:
+        """Take the answer to a challenge: from that address, with the peer's password, it is an authenticated check."""
+        asked = self._challenges.get(response.transaction_id)
+        if asked is None or asked.address != address or now - asked.at >= CHALLENGE_LASTS_S:
+            return []
+        if self.state is Consent.CLOSED or asked.generation is not self.current:
+            return []
+        if not stun.is_authentic(data, response, asked.generation.remote_password.encode()):
+            return []
+        self._challenges.clear()
+        effects = self._bind(address, now)
+        if address != self.selected:
+            self.selected = address
+            effects.append(Select(address, "rebinding"))
         return effects + self.heard(now)
 
     def heard(self, now: float) -> list[Effect]:

@@ -92,6 +92,12 @@ def peer_ufrag(description: Description) -> str:
     raise BadSdp("no a=ice-ufrag")
 
 
+def peer_password(description: Description) -> str:
+    """Return the peer's ICE password; empty without one: then it can not be challenged, and is not less for it."""
+    found = (description.attribute(media, "ice-pwd") for media in description.media if not media.is_rejected)
+    return next((password for password in found if password is not None and 22 <= len(password) <= 256), "")
+
+
 def peer_setup(description: Description) -> str:
     """Return the peer's DTLS role: actpass, active or passive (RFC 8842)."""
     for media in description.media:

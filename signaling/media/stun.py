@@ -27,6 +27,8 @@ MAX_USERNAME_BYTES = 513
 # A browser's check has 7 to 9 attributes; more is not a check.
 MAX_ATTRIBUTES = 20
 
+PEER_REFLEXIVE = 1853693695  # priority of such a candidate (RFC 8445 §5.1.2.1)
+
 Address = tuple[str, int]
 
 
@@ -48,7 +50,11 @@ class Request:
 
 def parse_request(data: bytes) -> Request:
     """Return the binding request; BadStun for anything else, a wrong FINGERPRINT or a missing MESSAGE-INTEGRITY."""
-    _check_header(data)
+    return _request(data, _attributes(data, BINDING_REQUEST))
+
+
+def _attributes(data: bytes, message: int) -> dict[int, tuple[int, bytes]]:
+    _check_header(data, message)
     found: dict[int, tuple[int, bytes]] = {}
     at = HEADER_BYTES
     while at < len(data):
@@ -62,12 +68,12 @@ def parse_request(data: bytes) -> Request:
             found.setdefault(kind, (at, data[at + 4 : at + 4 + size]))
         at += 4 + size + (-size % 4)
     _check_fingerprint(data, found.get(FINGERPRINT))
-    return _request(data, found)
+    return found
 
 
-def _check_header(data: bytes) -> None:
-    if len(data) < HEADER_BYTES or int.from_bytes(data[:2], "big") != BINDING_REQUEST:
-        raise BadStun("not a binding request")
+def _check_header(data: bytes, message: int) -> None:
+    if len(data) < HEADER_BYTES or int.from_bytes(data[:2], "big") != message:
+        raise BadStun("not a binding message of this kind")
     if int.from_bytes(data[4:8], "big") != MAGIC_COOKIE:
         raise BadStun("magic cookie")
     length = int.from_bytes(data[2:4], "big")
@@ -99,7 +105,29 @@ def _request(data: bytes, found: dict[int, tuple[int, bytes]]) -> Request:
     return Request(data[8:20], name, USE_CANDIDATE in found, integrity_at, integrity)
 
 
-def is_authentic(data: bytes, request: Request, password: bytes) -> bool:
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A binding success response as read; nothing in it is proven before `is_authentic`."""
+
+    transaction_id: bytes
+    integrity_at: int
+    integrity: bytes
+
+
+def is_response(data: bytes) -> bool:
+    """Return whether this would be the answer to a check of ours."""
+    return data[:2] == BINDING_RESPONSE.to_bytes(2, "big")
+
+
+def parse_response(data: bytes) -> Response:
+    """Return the binding success response; BadStun as for a request."""
+    found = _attributes(data, BINDING_RESPONSE)
+    if MESSAGE_INTEGRITY not in found or len(found[MESSAGE_INTEGRITY][1]) != 20:
+        raise BadStun("no MESSAGE-INTEGRITY")
+    return Response(data[8:20], *found[MESSAGE_INTEGRITY])
+
+
+def is_authentic(data: bytes, request: Request | Response, password: bytes) -> bool:
     """Return whether the request's MESSAGE-INTEGRITY was made with this password (RFC 8489 §14.5)."""
     return hmac.compare_digest(request.integrity, _integrity(data[: request.integrity_at], password))
 
@@ -110,9 +138,16 @@ def binding_response(transaction_id: bytes, mapped: Address, password: bytes) ->
     return _sealed(BINDING_RESPONSE, transaction_id, body, password)
 
 
+def challenge(transaction_id: bytes, username: str, password: bytes) -> bytes:
+    """Return a check as the controlled side sends it: only who has the password can answer it, and where it arrives."""
+    body = _attribute(USERNAME, username.encode()) + _attribute(PRIORITY, PEER_REFLEXIVE.to_bytes(4, "big"))
+    body += _attribute(ICE_CONTROLLED, transaction_id[:8])
+    return _sealed(BINDING_REQUEST, transaction_id, body, password)
+
+
 def binding_request(transaction_id: bytes, username: str, password: bytes, *, nominate: bool) -> bytes:
     """Return a check as a full agent in the controlling role sends it (for tests and the benchmark)."""
-    body = _attribute(USERNAME, username.encode()) + _attribute(PRIORITY, (1853693695).to_bytes(4, "big"))
+    body = _attribute(USERNAME, username.encode()) + _attribute(PRIORITY, PEER_REFLEXIVE.to_bytes(4, "big"))
     body += _attribute(ICE_CONTROLLING, transaction_id[:8])
     if nominate:
         body += _attribute(USE_CANDIDATE, b"")

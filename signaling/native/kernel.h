@@ -46,7 +46,7 @@ struct relay {
     uint8_t in_control[BATCH][64];
     relay_leftover leftovers[RELAY_MAX_LEFTOVERS];
     uint8_t *leftover_data;
-    int leftover_count;
+    int leftover_count, strangers;
     uint8_t *out;
     out_packet packets[OUT_SLOTS];
     int out_count;

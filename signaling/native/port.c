@@ -230,7 +230,10 @@ static void receive(relay *r, const struct sockaddr_storage *from, uint8_t *data
     peer = table_find(r, &a);
     if (kind == RELAY_STUN)
         leave_over(r, kind, peer, NULL, &a, data, size);
-    else if (!peer)
+    else if (!peer && kind != RELAY_DTLS && r->strangers > 0) {
+        r->strangers--; /* perhaps a peer behind a NAT that changed its address: signaling/net/strangers.py */
+        leave_over(r, kind, NULL, NULL, &a, data, size);
+    } else if (!peer)
         r->totals.dropped[RELAY_DROP_STRANGER]++;
     else if (kind == RELAY_DTLS)
         leave_over(r, kind, peer, NULL, &a, data, size);
@@ -280,6 +283,11 @@ int relay_poll(relay *r, double now, int most)
     } while (got == BATCH && taken < most && r->leftover_count < RELAY_MAX_LEFTOVERS - BATCH);
     flush(r);
     return r->leftover_count;
+}
+
+void relay_admit_strangers(relay *r, int most)
+{
+    r->strangers = most;
 }
 
 void relay_send(relay *r, const relay_address *address, const uint8_t *data, int size)

@@ -7,13 +7,15 @@ from signaling.media import stun
 from signaling.media.guard import Datagram
 from signaling.media.reports import LinkState, MediaStopped, PathChanged
 from signaling.net.allocator import RoomAllocator
-from signaling.net.link import Link, PathChange
+from signaling.net.link import Link
 from signaling.net.observer import RoomObserver
+from signaling.net.path_watch import PathChange
 from signaling.net.publication import Publication
 from signaling.net.records import Leftover
 from signaling.net.registry import Registry
 from signaling.net.reporter import FEEDBACK_S, REPORT_S, layer_of
 from signaling.net.room import Room
+from signaling.net.strangers import STRANGERS_A_TICK, Strangers
 
 EMPTY_ROOM_S = 60.0  # both sides may reload at once; then the room goes
 REPAIR_INTERVAL_S = 0.025  # a NACK waits for reordering about as long
@@ -30,6 +32,7 @@ class Clockwork:
         self._plane = registry.around.plane
         self._observers: dict[str, RoomObserver] = {}
         self._allocators: dict[str, RoomAllocator] = {}
+        self._strangers = Strangers(registry)
         self._slow_at = self._feedback_at = 0.0
 
     def receive(self, leftovers: list[Leftover]) -> None:
@@ -37,8 +40,7 @@ class Clockwork:
         now = time.monotonic()
         for leftover in leftovers:
             self._receive(leftover, now)
-        for link in tuple(self._registry.around.moving):
-            link.note_resumed(now)
+        self._follow_moves(now)
 
     @property
     def rest_s(self) -> float:
@@ -48,6 +50,8 @@ class Clockwork:
     def _receive(self, leftover: Leftover, now: float) -> None:
         if leftover.kind is Datagram.STUN:
             return self._receive_check(leftover, now)
+        if leftover.peer is None and leftover.kind in (Datagram.RTP, Datagram.RTCP):
+            return self._strangers.receive(leftover, now)
         link: Link | None = leftover.peer.link if leftover.peer is not None else None
         room = self._registry.rooms.get(link.name.room) if link is not None else None
         if link is None or room is None:
@@ -61,6 +65,8 @@ class Clockwork:
         return self._learn(room, link, leftover.data, now)
 
     def _receive_check(self, leftover: Leftover, now: float) -> None:
+        if stun.is_response(leftover.data):
+            return self._strangers.receive_response(leftover, now)
         try:
             request = stun.parse_request(leftover.data)
         except stun.BadStun:
@@ -88,8 +94,8 @@ class Clockwork:
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
         self._registry.reporter.repair(now)
-        for link in tuple(self._registry.around.moving):
-            link.note_resumed(now)
+        self._plane.admit_strangers(STRANGERS_A_TICK)
+        self._follow_moves(now)
         news = self._registry.around.news
         while news:
             self._tell_progress(news.pop())
@@ -150,10 +156,16 @@ class Clockwork:
                 self._registry.tell(LinkState(name.room, name.link, name.seat, state))
                 if state == "connected":
                     self._welcome(link)
-        for change in progress.changes:
-            self._tell_change(link, change)
         progress.states.clear()
-        progress.changes.clear()
+
+    def _follow_moves(self, now: float) -> None:
+        moving = self._registry.around.moving
+        for link in tuple(moving):
+            change = link.path_watch.resumed(link.peer.heard_at, now)
+            if change is not None or link.is_closed:
+                moving.discard(link)
+            if change is not None:
+                self._tell_change(link, change)
 
     def _tell_change(self, link: Link, change: PathChange) -> None:
         name, room = link.name, self._registry.rooms.get(link.name.room)

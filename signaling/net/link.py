@@ -12,15 +12,14 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from signaling.media import ice, stun
 from signaling.media.ice import Consent, Credentials, IceLite
 from signaling.media.negotiation import Terms
-from signaling.media.reports import LinkStatus, PathCause
+from signaling.media.reports import LinkStatus
 from signaling.net.dtls import DtlsAssociation, DtlsPipe, HandshakeFailed, fingerprint
+from signaling.net.path_watch import PathWatch
 from signaling.net.plane import Plane
 from signaling.net.port import Address
+from signaling.net.srtp import Keys
 
 log = logging.getLogger(__name__)
-
-FLOWS_AFTER_S = 0.5  # two looks: reports on media come every 75 ms, lone receiver reports once a second or more rarely
-RESUMES_WITHIN_S = 10.0  # then nothing is measured: the people have hung up or stopped sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +53,10 @@ def new_credentials() -> Credentials:
 
 
 @dataclass(slots=True)
-class PathChange:
-    """A selected path that is not the first, from its selection until something authenticated comes by it."""
-
-    cause: PathCause
-    heard_at: float
-    """Of the last authenticated packet before; 0 when nothing had come yet."""
-    was_flowing: bool
-    selected_at: float
-    gap_s: float | None = None
-
-
-@dataclass(slots=True)
 class Progress:
     """What happened on a link and web has not been told yet."""
 
     states: list[LinkStatus] = field(default_factory=list)
-    changes: list[PathChange] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Flow:
-    """Whether a peer's packets came without a break, looked at every quarter second: else a silence says nothing."""
-
-    heard_at: float = 0.0
-    began_at: float | None = None
-    """Since when something came between every two looks; None while silent."""
-    last_at: float = 0.0
-
-    def observe(self, heard_at: float, now: float) -> None:
-        """Look."""
-        if heard_at == self.heard_at:
-            self.began_at = None
-        else:
-            self.began_at = now if self.began_at is None else self.began_at
-            self.last_at = heard_at if now - self.began_at >= FLOWS_AFTER_S else self.last_at
-        self.heard_at = heard_at
-
-    def was_flowing_at(self, heard_at: float) -> bool:
-        """Tell whether the packets up to then came without a break."""
-        return bool(self.last_at) and heard_at - self.last_at < FLOWS_AFTER_S
 
 
 class Link:
@@ -109,6 +72,9 @@ class Link:
         self.ssrc = secrets.randbits(32) or 1
         """Our own SSRC in RTCP to this peer."""
         self.peer.ssrc = self.ssrc
+        self.path_watch = PathWatch()
+        self.keys: Keys | None = None
+        """Of the finished handshake."""
         self.report_at = 0.0
         """When the next RTCP report is due."""
         self._around = around
@@ -119,8 +85,6 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self._is_secure = False
         self._told: LinkStatus = "connecting"
-        self._change: PathChange | None = None
-        self._flow = Flow()
 
     # Signalling
 
@@ -154,7 +118,7 @@ class Link:
 
     def receive_check(self, data: bytes, request: stun.Request, address: Address, now: float) -> None:
         """Answer a STUN check that names one of our ufrags."""
-        self._carry_out(self.ice.receive_check(data, request, address, now), now)
+        self.carry_out(self.ice.receive_check(data, request, address, now), now)
 
     def receive_dtls(self, data: bytes) -> None:
         """Take a DTLS record from a bound address."""
@@ -163,10 +127,10 @@ class Link:
     def handle_timer(self, now: float) -> None:
         """Let consent and generations run out; media counts as a sign of life."""
         heard = self.peer.heard_at
-        self._flow.observe(heard, now)
+        self.path_watch.observe(heard, now)
         if heard > now - 1.0:
-            self._carry_out(self.ice.heard(heard), now)
-        self._carry_out(self.ice.handle_timer(now), now)
+            self.carry_out(self.ice.heard(heard), now)
+        self.carry_out(self.ice.handle_timer(now), now)
 
     @property
     def is_secure(self) -> bool:
@@ -190,14 +154,15 @@ class Link:
 
     def close(self) -> None:
         """End the link: closing alert, paths freed, plane forgets the peer."""
-        self._carry_out(self.ice.close(), 0.0)
+        self.carry_out(self.ice.close(), 0.0)
         if self._task is not None and not self._task.done():
             self._task.cancel()
         self._around.plane.table.close_peer(self.peer)
 
     # Inside
 
-    def _carry_out(self, effects: list[ice.Effect], now: float) -> None:
+    def carry_out(self, effects: list[ice.Effect], now: float) -> None:
+        """Do what the link's ICE agent asks for."""
         plane = self._around.plane
         for effect in effects:
             match effect:
@@ -212,31 +177,11 @@ class Link:
                 case ice.Announce():
                     self._announce()
 
-    def note_resumed(self, now: float) -> None:
-        """After a change of path: note the first authenticated packet, or that none is to be expected."""
-        change = self._change
-        if change is None:
-            return self._around.moving.discard(self)
-        has_resumed = self.peer.heard_at > change.heard_at
-        if not has_resumed and change.was_flowing and now - change.selected_at < RESUMES_WITHIN_S:
-            return None
-        if has_resumed and change.was_flowing:
-            change.gap_s = max(0.0, self.peer.heard_at - change.heard_at)
-        self._change = None
-        self._around.moving.discard(self)
-        self.progress.changes.append(change)
-        self._around.news.add(self)
-        return None
-
     def _select(self, address: Address, cause: ice.SelectCause, now: float) -> None:
         self.peer.address = address
         if cause == "first":
             return
-        if self._change is not None:  # on the move already: one change, by its newest cause
-            self._change.cause = cause
-            return
-        heard_at = self.peer.heard_at
-        self._change = PathChange(cause, heard_at, self._flow.was_flowing_at(heard_at), now)
+        self.path_watch.select(cause, self.peer.heard_at, now)
         self._around.moving.add(self)
 
     def _announce(self) -> None:
@@ -254,6 +199,7 @@ class Link:
         try:
             keys = await self._dtls.handshake(is_client=is_client, fingerprints=self._fingerprints)
             self.peer.secure(keys)
+            self.keys = keys
             self._is_secure = True
             self._announce()
             await self._dtls.ended()
@@ -263,4 +209,4 @@ class Link:
             log.exception("link.handshake_crashed", extra={"link": self.name.link})
         finally:
             await self._dtls.close()
-        self._carry_out(self.ice.close(), 0.0)
+        self.carry_out(self.ice.close(), 0.0)

@@ -290,6 +290,10 @@ class NativePlane:
         stream = self.table.streams.get(c.stream) if c.stream != ffi.NULL else None
         return Leftover(kind, peer, unpack_address(c.address), data, stream)  # type: ignore[arg-type]  # the same shape
 
+    def admit_strangers(self, most: int) -> None:
+        """Until the next call, give back so many media packets of unknown addresses as leftovers."""
+        self._library.relay_admit_strangers(self._relay, most)
+
     def inject(self, stream: NativeStream, packet: bytes, now: float) -> None:
         """Forward a decrypted packet that came back as a leftover, now that its stream is known."""
         if stream.c != CLOSED_STREAM:

@@ -100,6 +100,7 @@ class Plane:
         self._out_view = memoryview(ffi.buffer(self._out))
         self._waiting: dict[Peer, list[bytes]] = {}
         self._leftovers: list[Leftover] = []
+        self._strangers = 0
         self.counters = Counters()
 
     def poll(self, now: float) -> list[Leftover]:
@@ -114,6 +115,10 @@ class Plane:
             self._receive(size, plain_address(address), now)
         self._flush()
         return self._leftovers
+
+    def admit_strangers(self, most: int) -> None:
+        """Until the next call, give back so many media packets of unknown addresses as leftovers."""
+        self._strangers = most
 
     def inject(self, stream: Stream, packet: bytes, now: float) -> None:
         """Forward a decrypted packet that came back as a leftover, now that its stream is known."""
@@ -181,7 +186,7 @@ class Plane:
             self._leftovers.append(Leftover(kind, peer, address, bytes(self._in_view[:size])))
             return None
         if peer is None:
-            return self.drop("stranger")
+            return self._receive_stranger(kind, address, size)
         if kind is Datagram.DTLS:
             return self._receive_dtls(peer, address, bytes(self._in_view[:size]))
         if peer.rx is None:
@@ -189,6 +194,14 @@ class Plane:
         if kind is Datagram.RTCP:
             return self._receive_rtcp(peer, address, size, now)
         return self._receive_rtp(peer, address, size, now)
+
+    def _receive_stranger(self, kind: Datagram, address: Address, size: int) -> None:
+        """Perhaps it is a peer behind a NAT that changed its address: strangers.py looks at a few."""
+        if kind is Datagram.DTLS or self._strangers <= 0:
+            return self.drop("stranger")
+        self._strangers -= 1
+        self._leftovers.append(Leftover(kind, None, address, bytes(self._in_view[:size])))
+        return None
 
     def _receive_dtls(self, peer: Peer, address: Address, data: bytes) -> None:
         if is_plausible_dtls(data):

@@ -40,6 +40,7 @@ class Relay:
                 registry.forget(up.link)
             raise
         up.remote_ufrag = ufrag
+        up.link.ice.learn_remote(ufrag, negotiation.peer_password(offer))
         room.ups[name.link] = up
         up.link.set_peer(prints, is_client=is_client)
         room.take_publications(up, taken, sources)
@@ -70,6 +71,7 @@ class Relay:
         prints = sdp.fingerprints(answer)
         if not down.link.is_same_peer(prints):
             raise BadSdp("another certificate than before: subscribe with a new link id")
+        down.link.ice.learn_remote(negotiation.peer_ufrag(answer), negotiation.peer_password(answer))
         down.link.set_peer(prints, is_client=negotiation.peer_setup(answer) == "passive")
         room.take_subscriptions(down, offers.take_answer(answer))
         self._registry.reporter.want_keyframes(room, down, time.monotonic())
@@ -79,7 +81,7 @@ class Relay:
         """Answer a recvonly offer (WHEP); the same link id again replaces the link."""
         offer = sdp.parse(text)
         prints, is_client = sdp.fingerprints(offer), negotiation.peer_setup(offer) == "passive"
-        negotiation.peer_ufrag(offer)
+        ufrag, password = negotiation.peer_ufrag(offer), negotiation.peer_password(offer)
         registry = self._registry
         room = registry.room(name.room)
         registry.drop_link(room, name.link)
@@ -92,6 +94,7 @@ class Relay:
             registry.forget(down.link)
             raise
         room.downs[name.link] = down
+        down.link.ice.learn_remote(ufrag, password)
         down.link.set_peer(prints, is_client=is_client)
         room.take_subscriptions(down, sent)
         registry.reporter.want_keyframes(room, down, time.monotonic())

@@ -36,6 +36,13 @@ class InPlace:
         self._length[0] = size
         return self._length[0] if lib.srtp_unprotect_rtcp(self.handle, pointer, self._length) == OK else -1
 
+    def opened(self, data: bytes, *, is_rtcp: bool) -> bytes | None:
+        """Return a copy of the packet in clear; None when it is not authentic or a replay."""
+        try:
+            return bytes(self._session.unprotect_rtcp(data) if is_rtcp else self._session.unprotect(data))
+        except pylibsrtp.Error:
+            return None
+
     def protect(self, pointer: Any, size: int) -> int:
         """Encrypt a packet at `pointer`, which has room for the tag; returns its new size, or -1."""
         self._length[0] = size

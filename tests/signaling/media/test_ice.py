@@ -113,6 +113,75 @@ class TestRestart:
         assert Select(B, "restart") in check(agent, 2.2, of=third, source=B)
 
 
+REMOTE = "r" * 24
+
+
+def challenged(agent: IceLite, source: stun.Address = B, now: float = 1.0) -> bytes:
+    """Return the challenge that a media packet from an unknown address brings about."""
+    agent.learn_remote("peer", REMOTE)
+    (effect,) = agent.challenge(source, bytes(8), now)
+    assert isinstance(effect, Respond) and effect.address == source
+    return effect.data
+
+
+def answered(agent: IceLite, question: bytes, source: stun.Address = B, **how: object) -> list[ice.Effect]:
+    request = stun.parse_request(question)
+    password = str(how.get("password", REMOTE)).encode()
+    data = stun.binding_response(request.transaction_id, A, password)
+    at = how.get("now", 1.1)
+    assert isinstance(at, float)
+    return agent.receive_response(data, stun.parse_response(data), source, at)
+
+
+class TestRebinding:
+    """A NAT gives the peer another address: its media is a hint, its answer to our challenge is the proof."""
+
+    def test_media_from_a_new_address_moves_nothing_by_itself(self) -> None:
+        agent = connected()
+        challenged(agent)
+        assert agent.selected == A
+
+    def test_the_answer_moves_the_path(self) -> None:
+        agent = connected()
+        assert answered(agent, challenged(agent)) == [Bind(B), Select(B, "rebinding")]
+
+    def test_the_challenge_names_both_sides_and_proves_that_we_know_the_password(self) -> None:
+        question = challenged(connected())
+        request = stun.parse_request(question)
+        assert request.username == "peer:aaaaaaaa"
+        assert stun.is_authentic(question, request, REMOTE.encode())
+
+    def test_an_answer_with_another_password_is_nothing(self) -> None:
+        agent = connected()
+        assert answered(agent, challenged(agent), password="z" * 24) == []
+
+    def test_an_answer_from_another_address_is_nothing(self) -> None:
+        agent = connected()
+        assert answered(agent, challenged(agent), source=("192.0.2.3", 3000)) == []
+
+    def test_an_answer_after_two_seconds_is_nothing(self) -> None:
+        agent = connected()
+        assert answered(agent, challenged(agent), now=3.1) == []
+
+    def test_an_answer_counts_once(self) -> None:
+        agent = connected()
+        question = challenged(agent)
+        answered(agent, question)
+        check(agent, 1.2)
+        assert answered(agent, question) == []
+        assert agent.selected == A
+
+    def test_challenges_are_bounded_in_number_and_rate(self) -> None:
+        agent = connected()
+        challenged(agent)
+        assert agent.challenge(B, b"1" * 8, 1.01) == []
+        asked = [agent.challenge(("192.0.2.9", n), n.to_bytes(8, "big"), 1.1) for n in range(1, 100)]
+        assert sum(map(len, asked)) == ice.MAX_CHALLENGES - 1
+
+    def test_without_the_peers_password_there_is_no_challenge(self) -> None:
+        assert connected().challenge(B, bytes(8), 1.0) == []
+
+
 class TestReadme:
     def test_picture_shows_the_transition_table(self) -> None:
         text = (Path(__file__).parents[3] / "signaling/media/README.md").read_text()

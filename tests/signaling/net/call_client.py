@@ -14,6 +14,7 @@ from signaling.net.srtp import Keys
 
 CERTIFICATE = dtls.make_certificate()
 CHECK_INTERVAL_S = 0.05
+PASSWORD = "p" * 24
 
 
 def offer(direction: str, ufrag: str, ssrcs: tuple[int, int] | None = None) -> str:
@@ -22,7 +23,7 @@ def offer(direction: str, ufrag: str, ssrcs: tuple[int, int] | None = None) -> s
     text = head
     for mid, (kind, number, codec) in enumerate((("audio", 111, "opus/48000/2"), ("video", 96, "VP8/90000"))):
         text += f"m={kind} 9 UDP/TLS/RTP/SAVPF {number}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n"
-        text += f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{'p' * 24}\r\na=setup:actpass\r\na=rtcp-mux\r\n"
+        text += f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{PASSWORD}\r\na=setup:actpass\r\na=rtcp-mux\r\n"
         text += f"a=fingerprint:sha-256 {dtls.fingerprint(CERTIFICATE)}\r\na=rtpmap:{number} {codec}\r\n"
         if kind == "video":
             text += f"a=rtcp-fb:{number} nack\r\na=rtcp-fb:{number} nack pli\r\n"
@@ -44,6 +45,7 @@ class CallClient:
         self.rtcp: list[bytes] = []
         self._relay: tuple[str, int] = (host, 0)
         self._answered = asyncio.Event()
+        self.answers_checks = True
         self._sequence = 0
         self._pipe = DtlsPipe(self._send)
         self._dtls = DtlsAssociation(CERTIFICATE, self._pipe)
@@ -120,8 +122,16 @@ class CallClient:
             while True:
                 self._receive(self.sock.recv(65536))
 
+    def _answer(self, data: bytes) -> None:
+        """A browser answers a check that names it and proves to know its password."""
+        request = stun.parse_request(data)
+        if self.answers_checks and stun.is_authentic(data, request, PASSWORD.encode()):
+            self._send(stun.binding_response(request.transaction_id, self._relay, PASSWORD.encode()))
+
     def _receive(self, data: bytes) -> None:
-        if data[0] < 4:
+        if data[:2] == b"\x00\x01":
+            self._answer(data)
+        elif data[0] < 4:
             self._answered.set()
         elif data[0] < 64:
             self._pipe.receive(data)

@@ -85,13 +85,52 @@ class TestCall:
     async def test_moving_to_another_network_keeps_the_call(self, relay: Running) -> None:
         async with call(relay.client, "room") as (publisher, subscriber):
             await flows(publisher, subscriber)
+            publisher.answers_checks = False
             publisher.move()
-            publisher.send_video(5)  # from an address that is not proven: dropped
             publisher.check()
             event = await next_event(relay, PathChanged)
             assert isinstance(event, PathChanged)
             assert (event.cause, event.direction, event.protocol) == ("migration", "up", "udp")
             await flows(publisher, subscriber)
+
+    async def test_a_nat_that_forgets_costs_one_round_trip(self, relay: Running) -> None:
+        """No check is sent: the next media packet brings the challenge, and its answer moves the path."""
+        async with call(relay.client, "room") as (publisher, subscriber):
+            await flows(publisher, subscriber)
+            publisher.move()
+            before = len(subscriber.packets)
+            publisher.send_video(5)
+            await subscriber.until_packets(before + 5)  # what came meanwhile is forwarded too
+            event = await next_event(relay, PathChanged)
+            assert isinstance(event, PathChanged)
+            assert event.cause == "rebinding"
+            await flows(publisher, subscriber)
+
+    async def test_a_subscriber_behind_such_a_nat_is_found_by_its_reports(self, relay: Running) -> None:
+        async with call(relay.client, "room") as (publisher, subscriber):
+            subscriber.send_rtcp(rtcp.receiver_report(1, ()))
+            await flows(publisher, subscriber)
+            await asyncio.sleep(0.2)  # who moved is silent at its old address
+            subscriber.move()
+            subscriber.send_rtcp(rtcp.receiver_report(1, ()))
+            event = await next_event(relay, PathChanged)
+            assert isinstance(event, PathChanged)
+            assert (event.cause, event.direction) == ("rebinding", "down")
+            await flows(publisher, subscriber)
+
+    async def test_who_copies_packets_gets_no_media(self, relay: Running) -> None:
+        """A copy that overtakes the original is used, but its sender cannot answer the challenge."""
+        async with call(relay.client, "room") as (publisher, subscriber):
+            await flows(publisher, subscriber)
+            publisher.answers_checks = False
+            publisher.move()
+            before = len(subscriber.packets)
+            publisher.send_video(3)
+            await subscriber.until_packets(before + 3)
+            publisher.check()
+            event = await next_event(relay, PathChanged)
+            assert isinstance(event, PathChanged)
+            assert event.cause == "migration"  # nothing had moved before the check
 
     async def test_the_silence_of_a_move_is_measured_and_counted(self, relay: Running) -> None:
         async with call(relay.client, "room") as (publisher, subscriber):

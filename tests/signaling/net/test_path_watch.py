@@ -1,6 +1,6 @@
 """Whether a peer's packets flow: only then does a silence say something about its path."""
 
-from signaling.net.link import Flow
+from signaling.net.path_watch import Flow
 
 
 def looked(heard: list[float]) -> Flow:
