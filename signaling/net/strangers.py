@@ -17,9 +17,9 @@ from signaling.net.registry import Registry
 
 # 320 a second: a call's packets of one round trip. A flood beyond it is dropped in the packet loop, unread.
 STRANGERS_A_TICK = 8
-MAX_TRIES = 8  # keys tried on one packet, about 1 us each
-# Who moved is silent at its old address: media and reports come at least every 100 ms while there is something.
-SILENT_S = 0.15
+MAX_TRIES = 12  # keys tried on one packet, about 1 us each
+# Who moved is silent at its old address, if only since its last report: they come every 50 to 250 ms.
+SILENT_S = 0.03
 LONG_GONE_S = 30.0  # consent is over
 
 
@@ -69,6 +69,7 @@ class Strangers:
             ssrc = int.from_bytes(data[8:12], "big")
             return islice((link for link in links if ssrc in link.peer.streams), MAX_TRIES)
         silent = [link for link in links if SILENT_S < now - link.peer.heard_at < LONG_GONE_S]
+        silent.sort(key=lambda link: link.peer.heard_at)  # whose report is due is silent for longest
         self._turn += 1  # where a whole house lost its NAT, everybody has a turn
-        start = self._turn * MAX_TRIES % len(silent) if len(silent) > MAX_TRIES else 0
+        start = self._turn * MAX_TRIES % len(silent) if len(silent) > MAX_TRIES and self._turn % 2 else 0
         return islice((silent + silent)[start:], min(MAX_TRIES, len(silent)))

@@ -83,6 +83,7 @@ class TestHandover:
             before = (await a.statistics())["down"]
             await a.wait_until(f"d.frames > {before['frames']} + 40", timeout_s=30)
             moved = [event for event in negotiator.events if isinstance(event, PathChanged)]
-            assert {event.cause for event in moved} == {"migration"}
-            assert max(event.gap_ms or 0.0 for event in moved) < 5000
+            # The client sends no check for 2.5 s: its media and reports give it away (net/README.md "Paths").
+            assert "rebinding" in {event.cause for event in moved}
+            assert max(event.gap_ms or 0.0 for event in moved) < 1000
             assert not [event for event in negotiator.events if getattr(event, "state", "") == "lost"]

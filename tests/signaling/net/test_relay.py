@@ -110,7 +110,7 @@ class TestCall:
         async with call(relay.client, "room") as (publisher, subscriber):
             subscriber.send_rtcp(rtcp.receiver_report(1, ()))
             await flows(publisher, subscriber)
-            await asyncio.sleep(0.2)  # who moved is silent at its old address
+            await asyncio.sleep(0.05)  # who moved is silent at its old address
             subscriber.move()
             subscriber.send_rtcp(rtcp.receiver_report(1, ()))
             event = await next_event(relay, PathChanged)
