@@ -290,6 +290,11 @@ void relay_admit_strangers(relay *r, int most)
     r->strangers = most;
 }
 
+int relay_strangers(relay *r)
+{
+    return r->strangers;
+}
+
 void relay_send(relay *r, const relay_address *address, const uint8_t *data, int size)
 {
     struct sockaddr_storage to;

@@ -113,6 +113,7 @@ void relay_remove_output(relay_output *output);
 int relay_poll(relay *r, double now, int most); /* returns how many leftovers */
 int relay_serve(relay *r, int loop_fd, double timeout_s); /* polls until loop_fd, time or leftovers want Python */
 void relay_admit_strangers(relay *r, int most); /* of unknown addresses: so many RTP and RTCP become leftovers */
+int relay_strangers(relay *r);                  /* how many more */
 void relay_inject(relay *r, relay_stream *stream, const uint8_t *packet, int size, double now);
 int relay_retransmit(relay *r, relay_output *output, const uint16_t *sequences, int count, double now);
 void relay_send(relay *r, const relay_address *address, const uint8_t *data, int size);

@@ -94,7 +94,7 @@ class Clockwork:
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
         self._registry.reporter.repair(now)
-        self._plane.admit_strangers(STRANGERS_A_TICK)
+        self._plane.strangers = STRANGERS_A_TICK
         self._follow_moves(now)
         news = self._registry.around.news
         while news:

@@ -290,8 +290,13 @@ class NativePlane:
         stream = self.table.streams.get(c.stream) if c.stream != ffi.NULL else None
         return Leftover(kind, peer, unpack_address(c.address), data, stream)  # type: ignore[arg-type]  # the same shape
 
-    def admit_strangers(self, most: int) -> None:
-        """Until the next call, give back so many media packets of unknown addresses as leftovers."""
+    @property
+    def strangers(self) -> int:
+        """How many more media packets of unknown addresses are given back as leftovers."""
+        return int(self._library.relay_strangers(self._relay))
+
+    @strangers.setter
+    def strangers(self, most: int) -> None:
         self._library.relay_admit_strangers(self._relay, most)
 
     def inject(self, stream: NativeStream, packet: bytes, now: float) -> None:

@@ -100,7 +100,8 @@ class Plane:
         self._out_view = memoryview(ffi.buffer(self._out))
         self._waiting: dict[Peer, list[bytes]] = {}
         self._leftovers: list[Leftover] = []
-        self._strangers = 0
+        self.strangers = 0
+        """How many more media packets of unknown addresses are given back as leftovers."""
         self.counters = Counters()
 
     def poll(self, now: float) -> list[Leftover]:
@@ -115,10 +116,6 @@ class Plane:
             self._receive(size, plain_address(address), now)
         self._flush()
         return self._leftovers
-
-    def admit_strangers(self, most: int) -> None:
-        """Until the next call, give back so many media packets of unknown addresses as leftovers."""
-        self._strangers = most
 
     def inject(self, stream: Stream, packet: bytes, now: float) -> None:
         """Forward a decrypted packet that came back as a leftover, now that its stream is known."""
@@ -197,9 +194,9 @@ class Plane:
 
     def _receive_stranger(self, kind: Datagram, address: Address, size: int) -> None:
         """Perhaps it is a peer behind a NAT that changed its address: strangers.py looks at a few."""
-        if kind is Datagram.DTLS or self._strangers <= 0:
+        if kind is Datagram.DTLS or self.strangers <= 0:
             return self.drop("stranger")
-        self._strangers -= 1
+        self.strangers -= 1
         self._leftovers.append(Leftover(kind, None, address, bytes(self._in_view[:size])))
         return None
 
