@@ -240,7 +240,8 @@ class TestSizes:
 def is_public_method(node: ast.stmt) -> bool:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
         return False
-    return not any("property" in ast.unparse(d) for d in node.decorator_list)
+    decorators = [ast.unparse(d) for d in node.decorator_list]
+    return not any("property" in d or d.endswith(".setter") for d in decorators)
 
 
 class TestNames:
