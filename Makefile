@@ -60,13 +60,15 @@ node_modules/.installed: package-lock.json
 
 test-tools: $(VENV)/.tested debian-tools node_modules/.installed
 
-# What the tests need beside Python: a browser, letters of both languages, Node, a TURN server, the oldest PostgreSQL that is served;
+# What the tests need beside Python: two browsers, letters of both languages, Node, a TURN server, the oldest PostgreSQL
+# that is served;
 # libatomic for the Node inside Playwright's wheel.
 # Debian would make a cluster and start it as a service; on a machine without one it is told not to.
 .PHONY: debian-tools apt
 debian-tools:
 	@missing=""; PATH="$$PATH:/usr/sbin:/sbin"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v firefox-esr >/dev/null || missing="$$missing firefox-esr"; \
 	ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc >/dev/null 2>&1 || missing="$$missing fonts-noto-cjk"; \
 	ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 || missing="$$missing fonts-dejavu-core"; \
 	command -v node >/dev/null || missing="$$missing nodejs"; \
