@@ -88,7 +88,8 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "visit": _columns(
         sealed="reason",
         open="tenant_id id patient_id state level mode lang practitioner_id lease_until rang_at waiting_since "
-        "scheduled_at promised_low_min promised_high_min created_at updated_at version epoch relay",
+        "scheduled_at promised_low_min promised_high_min created_at updated_at version epoch relay "
+        "line_check line_record",
     ),
     "visit_place": _columns(
         sealed="callback emergency_contact",

@@ -24,7 +24,8 @@ from server.housekeeping import Housekeeping
 from server.http import health, middleware, pages
 from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
-from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS, TRIAGE
+from server.keys import CLOCK, DATABASE, LINE_TESTS, RELAYS, ROOMS, SETTINGS, TRIAGE
+from server.line_tests import LineTests
 from server.rooms import Rooms, Wiring
 from server.turn import turn_of
 from server.visit_store import DatabaseVisits
@@ -32,7 +33,7 @@ from signaling.inputs import RoomFacts
 
 ROUTE_MODULES = (
     "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "websocket", "whip", "fhir",
-    "token", "openapi",
+    "line_tests", "token", "openapi",
 )  # fmt: skip
 # Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.
 MAX_BODY_BYTES = 1024 * 1024
@@ -45,7 +46,8 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app[SETTINGS] = settings
     app[CLOCK] = clock or Clock()
     app[pages.FILES] = pages.Files()
-    app.cleanup_ctx.extend([_database, _triage, _rooms, _housekeeping, smart_context])  # what follows stands on these
+    # What follows stands on what is before.
+    app.cleanup_ctx.extend([_database, _triage, _rooms, _line_tests, _housekeeping, smart_context])
     app.on_shutdown.append(_send_pages_away)
     middleware.install(app)
     health.install(app)
@@ -98,6 +100,15 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(rooms.run(started), name="rooms")
     task.add_done_callback(_ends_web(app))
     await started.wait()
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _line_tests(app: web.Application) -> AsyncIterator[None]:
+    app[LINE_TESTS] = tests = LineTests(app[RELAYS], app[CLOCK].monotonic)
+    task = asyncio.create_task(tests.run(), name="line tests")
+    task.add_done_callback(_ends_web(app))
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

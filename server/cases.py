@@ -59,6 +59,8 @@ def visit_part(visit: Visit, staff: Staff) -> dict[str, Any]:
         "practitioner_id": None if visit.practitioner_id is None else str(visit.practitioner_id),
         "mine": visit.practitioner_id == staff.account_id,
         "lease_until": _iso(visit.lease_until),
+        "line_check": visit.line_check,
+        "line_record": visit.line_record or [],
     }
 
 

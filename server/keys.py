@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from server.clock import Clock
     from server.config import Settings
     from server.intake import Triage
+    from server.line_tests import LineTests
     from server.rooms import Rooms
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings")
@@ -19,4 +20,5 @@ DATABASE: web.AppKey[Database] = web.AppKey("database")
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms")
 RELAYS: web.AppKey[RelayPool] = web.AppKey("relays")
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+LINE_TESTS: web.AppKey[LineTests] = web.AppKey("line_tests")
 TRIAGE: web.AppKey[Triage] = web.AppKey("triage")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ from records.errors import NotClaimed, NotFound, RecordsError, StaleState, Store
 from signaling import effects as e
 from signaling import inputs as i
 from signaling import messages as m
+from signaling.fitness import LineRecord
 
 # The database answers in milliseconds; a pool that is exhausted gives up after as long (records/store/database.py). A
 # database that is down refuses at once, so this is only for one that hangs: then the room treats it as away.
@@ -49,6 +50,9 @@ class VisitStore(Protocol):
 
     async def renew_lease(self, visit_id: UUID) -> None:
         """Renew the claim. Raises NotClaimed."""
+
+    async def keep_lines(self, visit_id: UUID, lines: Sequence[LineRecord]) -> None:
+        """Keep what the call's lines were fit for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class StoreLane:
             case e.Transition(may_wait=True, trigger=trigger) if len(self._backlog) < MAX_WAITING:
                 self._backlog.append(write)
                 self._post(i.Deferred(trigger, timestamp(write.at)))
-            case e.StoreChat() if len(self._backlog) < MAX_WAITING:
+            case e.StoreChat() | e.StoreLines() if len(self._backlog) < MAX_WAITING:
                 self._backlog.append(write)
             case e.RenewLease():
                 pass  # the next renewal comes in 20 s; leases are judged by the database, which is away
@@ -163,7 +167,7 @@ class StoreLane:
                 self._post(i.NotStored(None, because, key, seat))
             case e.Transition(trigger=trigger):
                 self._post(i.NotStored(trigger, because))
-            case e.RenewLease():
+            case e.RenewLease() | e.StoreLines():
                 pass
 
     async def _stored(self, write: Write) -> i.StoreResult | None:
@@ -188,6 +192,9 @@ class StoreLane:
             case e.RenewLease():
                 await self._store.renew_lease(visit_id)
                 return None
+            case e.StoreLines(lines):
+                await self._store.keep_lines(visit_id, lines)
+                return None
 
     async def _after_refusal(self, write: Write, refusal: RecordsError) -> i.StoreResult | None:
         """Tell a write that was made by an earlier try whose answer was lost from one that is refused."""
@@ -195,6 +202,8 @@ class StoreLane:
             case e.RenewLease():
                 self.refresh()
                 return None
+            case e.StoreLines():
+                return None  # the visit is erased: nothing to keep it with
             case e.Transition(trigger=trigger, after=after):
                 if isinstance(refusal, StaleState) and refusal.actual == after.value:
                     return i.Stored(await self._store.view(self._visit_id), timestamp(write.at))

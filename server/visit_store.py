@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from signaling import effects as e
 from signaling import inputs as i
 from signaling import messages as m
 from signaling.chat import HISTORY
+from signaling.fitness import LineRecord
 from signaling.states import Trigger, VisitState
 
 LEASE_S = 60.0
@@ -30,11 +32,41 @@ def room_actor(request_id: str = "room") -> Actor:
     return Actor(DEFAULT_TENANT, ActorKind.SYSTEM, COMPONENT, Purpose.TREAT, request_id)
 
 
-class DatabaseVisits:
-    """What rooms read and write, each call one unit of work."""
+class DatabaseSweeps:
+    """What the rooms' clocks ask of all visits at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def queued_and_busy(self) -> Sequence[Visit]:
+        """Read every visit that waits or keeps a practitioner busy."""
+        async with self._database.unit(room_actor()) as unit:
+            return await LiveVisits(unit).in_states(LISTED_STATES)
+
+    async def versions(self, visit_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Read how often each of these visits has changed."""
+        async with self._database.unit(room_actor()) as unit:
+            return await LiveVisits(unit).versions(visit_ids)
+
+    async def expire_leases(self) -> Sequence[UUID]:
+        """Release every claim whose lease is over; return those visits."""
+        async with self._database.unit(room_actor()) as unit:
+            expired = await unit.visits.expire_leases()
+            for visit in expired:
+                await unit.resources.project(visit.id)
+        return [visit.id for visit in expired]
+
+    async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
+        """Return which of these sessions are neither revoked nor over, and note that they are in use."""
+        async with self._database.unit(room_actor()) as unit:
+            return await unit.sessions.live(sessions)
+
+
+class DatabaseVisits(DatabaseSweeps):
+    """What rooms read and write, each call one unit of work."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._practitioners: dict[UUID, i.Practitioner] = {}  # display and number, by visit's practitioner
 
     async def view(self, visit_id: UUID) -> i.VisitView:
@@ -71,6 +103,12 @@ class DatabaseVisits:
             visit = await unit.visits.get(visit_id)
             if visit.practitioner_id is not None:
                 await unit.visits.renew_lease(visit_id, visit.practitioner_id, LEASE_S)
+
+    async def keep_lines(self, visit_id: UUID, lines: Sequence[LineRecord]) -> None:
+        """Keep what the call's lines were fit for, and show it in the Encounter."""
+        async with self._database.unit(room_actor()) as unit:
+            await unit.visits.set_line_record(visit_id, [asdict(line) for line in lines])
+            await unit.resources.project(visit_id)
 
     async def _moved(self, unit: Unit, visit_id: UUID, change: e.Transition, at: datetime) -> Visit:
         match change.trigger:
@@ -111,29 +149,6 @@ class DatabaseVisits:
             known = i.Practitioner(seat, account.display, account.registration_number or "")
             self._practitioners[visit_id] = known
         return known
-
-    async def queued_and_busy(self) -> Sequence[Visit]:
-        """Read every visit that waits or keeps a practitioner busy."""
-        async with self._database.unit(room_actor()) as unit:
-            return await LiveVisits(unit).in_states(LISTED_STATES)
-
-    async def versions(self, visit_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        """Read how often each of these visits has changed."""
-        async with self._database.unit(room_actor()) as unit:
-            return await LiveVisits(unit).versions(visit_ids)
-
-    async def expire_leases(self) -> Sequence[UUID]:
-        """Release every claim whose lease is over; return those visits."""
-        async with self._database.unit(room_actor()) as unit:
-            expired = await unit.visits.expire_leases()
-            for visit in expired:
-                await unit.resources.project(visit.id)
-        return [visit.id for visit in expired]
-
-    async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
-        """Return which of these sessions are neither revoked nor over, and note that they are in use."""
-        async with self._database.unit(room_actor()) as unit:
-            return await unit.sessions.live(sessions)
 
     def forget(self, visit_id: UUID) -> None:
         """The room is closed."""

@@ -201,8 +201,8 @@ def mode_of(camera: bool, microphone: bool) -> str:
     return "audio" if microphone else "text"
 
 
-async def check_devices(services: Services, call: Call, mode: str) -> None:
-    """Record the rung that the device test found. Never a condition for waiting."""
+async def check_devices(services: Services, call: Call, mode: str, line: Mapping[str, Any] | None) -> None:
+    """Record the rung that the device test found, and the line test's result. Never a condition for waiting."""
     async with services.database.unit(call.actor) as unit:
         before = await progress(unit, call.visit_id)
         if before.state in OVER:
@@ -210,6 +210,8 @@ async def check_devices(services: Services, call: Call, mode: str) -> None:
         if before.visit.mode != mode:
             await unit.visits.set_level(call.visit_id, before.visit.level, mode)
             await unit.resources.project(call.visit_id)
+        if line is not None:
+            await unit.visits.set_line_check(call.visit_id, line)
     await announce(services, call.visit_id)
 
 

@@ -13,11 +13,12 @@ from signaling.course import Course
 from signaling.devices import Devices
 from signaling.drops import Attendance
 from signaling.errors import SignalingError, VisitOver
+from signaling.fitness import Fitness
 from signaling.media import reports
 from signaling.negotiation import Media, Negotiation
 from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
-from signaling.states import MediaLinkState, Presence, Role
+from signaling.states import OPEN, MediaLinkState, Presence, Role
 
 
 class Consultation:
@@ -38,6 +39,7 @@ class Consultation:
         self._attendance = Attendance(self._seats, self._course, now)
         self._attendance.note_state(None, now)
         self._announcer = Announcer(self._seats, self._course, Media(self._links, self._media), facts)
+        self._fitness = Fitness()
         self._commands = Commands(self._seats, self._course, Media(self._links, self._media), self._attendance)
 
     # Questions
@@ -213,6 +215,9 @@ class Consultation:
                 return self._media.offer(*found, event) if found is not None else []
             case reports.TracksChanged():
                 return self._media.tracks_changed(event)
+            case reports.Quality() if self._course.is_open:
+                self._fitness.note(event)
+                return self._commands.forward(event)
             case _:
                 return self._commands.forward(event)
 
@@ -240,8 +245,12 @@ class Consultation:
         trigger = done.trigger if done is not None else None
         if self.view.state is not before.state or trigger is not None:
             self._attendance.note_state(trigger, now)
-        effects = self._announcer.tell(Change(before, trigger, at))
-        return effects + self._commands.answer(done)
+        effects = self._announcer.tell(Change(before, trigger, at)) + self._commands.answer(done)
+        return effects + (self._lines() if before.state in OPEN and not self._course.is_open else [])
+
+    def _lines(self) -> list[e.Effect]:
+        lines = self._fitness.take({seat.id: seat.role.value for seat in self._seats})
+        return [e.StoreLines(lines)] if lines else []
 
     def _after(self, now: float) -> list[e.Effect]:
         """Let the clocks act, and tell who is here when that has changed."""

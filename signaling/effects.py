@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from signaling.fitness import LineRecord
 from signaling.media.reports import LayerWish
 from signaling.messages import ServerEnvelope
 from signaling.states import Trigger, VisitState
@@ -154,6 +155,13 @@ class TellQueue:
     """Presence or state changed in a way that the staff's queue shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoreLines:
+    """Store what the call's lines were fit for. Waits while the database is away."""
+
+    lines: tuple[LineRecord, ...]
+
+
 RelayEffect = (
     RelayPublish
     | RelaySubscribe
@@ -164,5 +172,5 @@ RelayEffect = (
     | RelayCloseLink
     | RelayCloseRoom
 )
-StoreEffect = Transition | StoreChat | RenewLease
+StoreEffect = Transition | StoreChat | RenewLease | StoreLines
 Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue

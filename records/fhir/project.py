@@ -118,6 +118,8 @@ class VisitRecord:
     intake_is_final: bool = False
     triage: TriageNote | None = None
     note: SignedNote | None = None
+    lines: Sequence[Mapping[str, Any]] = ()
+    """What each participant's line was fit for: role, verdict, reasons, score."""
 
 
 def resource_id(visit_id: UUID, role: str) -> str:
@@ -199,6 +201,7 @@ def encounter(record: VisitRecord) -> Json:
         "resourceType": "Encounter",
         "id": str(record.id),
         "meta": {"tag": [t.coding(t.VISIT_STATE, record.state)]},
+        **({"extension": [line_fitness(line) for line in record.lines]} if record.lines else {}),
         "identifier": [{"system": t.VISIT_ID, "value": str(record.id)}],
         "status": status,
     }
@@ -212,6 +215,17 @@ def encounter(record: VisitRecord) -> Json:
         found["participant"] = [_participant(record.practitioner)]
     found["period"] = _period(record, status)
     return found
+
+
+def line_fitness(line: Mapping[str, Any]) -> Json:
+    """Give the extension for one participant's line: what it was fit for, why not better, mean opinion score."""
+    parts: list[Json] = [
+        {"url": "participant", "valueCode": line["role"]},
+        {"url": "verdict", "valueCode": line["verdict"]},
+        *({"url": "reason", "valueCode": reason} for reason in line["reasons"]),
+        {"url": "score", "valueDecimal": line["score"]},
+    ]
+    return {"url": t.LINE_FITNESS, "extension": parts}
 
 
 def _priority(record: VisitRecord) -> Json | None:

@@ -31,6 +31,8 @@ RULE = OURS + "triage-rule"
 REGISTRATION = OURS + "registration-number"
 IDENTITY_NUMBER = OURS + "identity-number"
 VISIT_ID = OURS + "visit"
+LINE_FITNESS = OURS + "line-fitness"
+"""Extension of Encounter: what a participant's line was fit for in the call."""
 
 AI_ASSERTED: Json = {
     "system": OBSERVATION_VALUE,

@@ -63,6 +63,7 @@ async def _record(reader: Unit, visit_id: UUID) -> VisitRecord:
         intake_is_final=bool(intake and intake.final),
         triage=await _triage(reader, visit_id),
         note=await _note(reader, visit_id),
+        lines=visit.line_record or (),
     )
 
 

@@ -166,6 +166,7 @@ visit = Table(
     _integer("promised_low_min", nullable=True), _integer("promised_high_min", nullable=True),
     _sealed("reason"), _at("created_at"), _at("updated_at"), _integer("version", default="1"),
     _integer("epoch", default="0"), _text("relay", nullable=True),
+    _column("line_check", JSONB, nullable=True), _column("line_record", JSONB, nullable=True),
     _key("id"), _of_patient(), Index(None, "tenant_id", "patient_id"), Index(None, "tenant_id", "state"),
 )  # fmt: skip
 

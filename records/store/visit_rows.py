@@ -31,6 +31,10 @@ class Visit:
     version: int
     epoch: int
     relay: str | None
+    line_check: dict[str, Any] | None
+    """What the patient's test of the line found (server/http/README.md)."""
+    line_record: list[dict[str, Any]] | None
+    """What each participant's line was fit for in the call (signaling/fitness.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from records.access import Action, Grade, Object, place_grade
 from records.errors import StaleState
-from records.store.claims import Claims
 from records.store.sealing import Cell
 from records.store.tables import visit, visit_place, visit_transition
+from records.store.visit_lines import VisitLines
 from records.store.visit_rows import Transition, Visit, transition_of, visit_of
 
 # One clinic's queue is dozens; this bounds a bug, not a clinic.
@@ -70,8 +70,8 @@ PLACE_COLUMNS = {"place": Grade.EXACT, "district": Grade.DISTRICT, "city": Grade
                  "emergency_contact": Grade.EXACT}  # fmt: skip
 
 
-class Visits(Claims):
-    """`unit.visits`; `Claims` adds claim, renew_lease, release and expire_leases."""
+class Visits(VisitLines):
+    """`unit.visits`; `Claims` adds claim, renew_lease, release and expire_leases, `VisitLines` what lines were like."""
 
     async def create(self, new: NewVisit) -> Visit:
         """Store a visit and the first line of its history."""

@@ -81,6 +81,8 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/triage/feedback"): DOCTOR,
     ("POST", "/api/tickets"): SEATED,
     ("GET", "/api/ice"): SEATED,
+    ("POST", "/api/line-tests"): SEATED,
+    ("DELETE", "/api/line-tests/{id}"): SEATED,
     ("GET", "/api/ws"): TOKEN,  # one-use ticket in the first message
 }
 

@@ -92,6 +92,11 @@ OPERATIONS = (
     Operation("GET", "/api/config", "What the pages need to know", answer=s.opened({"emergency_number": s.STRING})),
     Operation("GET", "/api/ice", "STUN and TURN servers with credentials of this moment",
               answer=s.opened({"ice_servers": s.array(s.OBJECT), "ttl_s": s.INTEGER})),
+    Operation("POST", "/api/line-tests", "Test the line: a relay sends back what it gets", status=201,
+              body=s.LINE_TEST, problems=("bad-sdp", "line-test-busy"),
+              answer=s.opened({"id": s.UUID, "up": s.STRING, "down": s.STRING, "ends_in_s": s.INTEGER})),
+    Operation("DELETE", "/api/line-tests/{id}", "End a test of the line", status=204, body=s.EMPTY,
+              problems=("not-found",)),
     Operation("GET", "/openapi.json", "This description"),
 )  # fmt: skip
 

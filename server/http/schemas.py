@@ -73,9 +73,20 @@ JOIN = closed({"token": TOKEN})
 LANGUAGE = closed({"lang": one_of(*LANGUAGES)})
 CONSENTS = closed({"consultation": BOOLEAN, "ai": BOOLEAN, "recording": BOOLEAN, "text_version": text(64, 1)})
 PLACE = closed({"place": text(LONG, 1), "callback": text(64, 1)}, {"emergency_contact": text(SHORT)})
+_FIGURE: Schema = {"type": "number", "minimum": 0, "maximum": 1e9}
+# static/media/line_verdict.js finds these; the doctor sees them before joining.
+LINE_VERDICTS = ("video", "small_video", "sound", "weak", "none", "untested")
+LINE = closed(
+    {"verdict": one_of(*LINE_VERDICTS), "ways": array(one_of("udp", "tcp", "turn"), 3)},
+    {name: nullable(_FIGURE) for name in
+     ("up_bps", "down_bps", "rtt_ms", "jitter_ms", "up_loss_percent", "down_loss_percent")},
+)  # fmt: skip
 CHECK = closed(
-    {"camera": BOOLEAN, "microphone": BOOLEAN, "speaker": BOOLEAN}, {"network": {**OBJECT, "maxProperties": 20}}
+    {"camera": BOOLEAN, "microphone": BOOLEAN, "speaker": BOOLEAN},
+    {"network": {**OBJECT, "maxProperties": 20}, "line": nullable(LINE)},
 )
+# A session description has 32 KiB at most (signaling/README.md "Devices").
+LINE_TEST = closed({"up": text(32_768, 1), "down": text(32_768, 1)})
 
 _WORDS = nullable(array(text(500), 100))
 _VITALS = closed(

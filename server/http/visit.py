@@ -63,10 +63,10 @@ async def intake(request: web.Request) -> web.StreamResponse:
 
 @routes.post("/api/visit/check")
 async def check(request: web.Request) -> web.StreamResponse:
-    """Record the rung of the ladder that the device test found."""
+    """Record the rung of the ladder that the device test found, and what the line test found."""
     body = request[BODY]
     mode = visits.mode_of(body["camera"], body["microphone"])
-    await visits.check_devices(services(request.app), _call(request), mode)
+    await visits.check_devices(services(request.app), _call(request), mode, body.get("line"))
     return web.json_response({"mode": mode})
 
 

@@ -13,6 +13,7 @@ from server.room_store import Write
 from signaling import effects as e
 from signaling import inputs as i
 from signaling import messages as m
+from signaling.fitness import LineRecord
 from signaling.states import Trigger, VisitState
 
 AT = "2026-11-22T10:00:00.000Z"
@@ -24,6 +25,7 @@ class FakeVisitStore:
     def __init__(self, *views: i.VisitView) -> None:
         self.views = {UUID(view.id): view for view in views}
         self.chat: dict[UUID, list[m.ChatLine]] = {}
+        self.lines: dict[UUID, list[LineRecord]] = {}
         self.is_away = False
         self.written: list[str] = []
         self.revoked: set[str] = set()
@@ -69,6 +71,11 @@ class FakeVisitStore:
     async def renew_lease(self, visit_id: UUID) -> None:
         self._reach()
         self.written.append("renew")
+
+    async def keep_lines(self, visit_id: UUID, lines: Sequence[LineRecord]) -> None:
+        self._reach()
+        self.lines.setdefault(visit_id, []).extend(lines)
+        self.written.append("lines")
 
     async def queued_and_busy(self) -> Sequence[Visit]:
         self._reach()

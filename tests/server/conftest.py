@@ -13,14 +13,16 @@ from aiohttp.test_utils import TestServer
 from records.store.database import Database
 from records.store.key_file import create_key_file, load_keyring
 from server.auth import passwords
+from server.bridge import RelayPool
 from server.config import read_settings
 from server.http import middleware, pages
-from server.keys import CLOCK, DATABASE, ROOMS, SETTINGS, TRIAGE
+from server.keys import CLOCK, DATABASE, LINE_TESTS, ROOMS, SETTINGS, TRIAGE
+from server.line_tests import LineTests
 from tests.fakes.rooms import FakeRooms
 from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
-MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "openapi")
+MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "line_tests", "openapi")
 
 
 def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings: str) -> web.Application:
@@ -31,6 +33,7 @@ def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings
     app[DATABASE] = database
     app[ROOMS] = FakeRooms()
     app[TRIAGE] = FakeTriage()
+    app[LINE_TESTS] = LineTests(RelayPool([]), clock.monotonic)
     app[pages.FILES] = pages.Files()
     middleware.install(app)
     for name in MODULES:

@@ -19,7 +19,8 @@ from records.store.key_file import create_key_file, load_keyring
 from server.bridge import RelayPool
 from server.clock import Clock
 from server.http import websocket, whip
-from server.keys import RELAYS, ROOMS
+from server.keys import LINE_TESTS, RELAYS, ROOMS
+from server.line_tests import LineTests
 from server.rooms import Rooms, Wiring
 from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
@@ -123,7 +124,7 @@ async def live_clinic(database: Database, folder: Path, relay: FakeRelay) -> Asy
     app = edge_app(database, folder, cast(MovableClock, clock))
     pool = RelayPool(["relay-0"], relay.connect)
     rooms = Rooms(Wiring(DatabaseVisits(database), pool, clock, RoomFacts(emergency_number="120")))
-    app[RELAYS], app[ROOMS] = pool, rooms
+    app[RELAYS], app[ROOMS], app[LINE_TESTS] = pool, rooms, LineTests(pool, clock.monotonic)
     app.add_routes(websocket.routes)
     app.add_routes(whip.routes)
     started = asyncio.Event()

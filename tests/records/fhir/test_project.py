@@ -133,6 +133,16 @@ class TestWhatIsMade:
     def test_unsigned_note_stays_inside(self) -> None:
         assert of_type(replace(VISIT, note=None), "Composition") == []
 
+    def test_what_the_lines_were_fit_for_stands_in_the_encounter(self) -> None:
+        line = {"role": "patient", "verdict": "conversation", "reasons": ["up_loss"], "score": 3.62, "lowest": 2.1}
+        (encounter,) = of_type(replace(VISIT, lines=[line]), "Encounter")
+        (extension,) = encounter["extension"]
+        assert extension["url"] == "urn:teleconsult:line-fitness"
+        assert [list(part.values()) for part in extension["extension"]] == [
+            ["participant", "patient"], ["verdict", "conversation"], ["reason", "up_loss"], ["score", 3.62],
+        ]  # fmt: skip
+        assert faults(replace(VISIT, lines=[line])) == []
+
     def test_patient_who_did_not_say_the_sex_is_unknown(self) -> None:
         silent = replace(VISIT, patient=replace(VISIT.patient, sex=""))
         assert of_type(silent, "Patient")[0]["gender"] == "unknown"
