@@ -163,7 +163,8 @@ def _string_texts(key: str, value: Any) -> Iterator[str]:
         return
     normal = normalise_string(value)
     yield exact(key, value)
-    yield whole(key, normal)
+    if len(normal) > MAX_PREFIX:  # a shorter search text is looked for among the beginnings
+        yield whole(key, normal)
     starts = {normal, *normal.split()} if key.endswith(".text") else {normal}
     for start in starts:
         yield from (prefix(key, start[:n]) for n in range(1, min(len(start), MAX_PREFIX) + 1))

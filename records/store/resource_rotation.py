@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from records.fhir import text as fhir_text
 from records.fhir.index import index_of
-from records.store.resource_rows import REINDEX, IndexRows, opened
+from records.store.resource_rows import REINDEX, IndexRows, joined, opened
 from records.store.unit import Unit
 
 # Tokens begin with their index key's version (records/crypto/blind_index.py).
@@ -21,10 +21,8 @@ async def reindex_resources(unit: Unit, newest: int, limit: int) -> int:
     rows = (await unit.connection.execute(query, {"newest": newest, "limit": limit})).mappings().all()
     for row in rows:
         stored = await opened(unit, row)
-        for table in _INDEXES:
-            await unit.connection.execute(text(f"delete from {table} where row = :row"), {"row": stored.row})
-        arrays = IndexRows(unit, index_of(fhir_text.loads(stored.content))).arrays
-        await unit.raw.execute(REINDEX, unit.actor.tenant_id, stored.row, *arrays)
+        index = joined([IndexRows(unit, index_of(fhir_text.loads(stored.content)))])
+        await unit.raw.execute(REINDEX, unit.actor.tenant_id, [stored.row], *index)
     return len(rows)
 
 

@@ -89,22 +89,6 @@ class IndexRows:
         )
 
 
-def _index_inserts(first: int) -> str:
-    """Give the CTEs that write the index rows of the row `r`; their arrays start at parameter `first`."""
-    p = [f"${first + n}" for n in range(10)]
-    return (
-        f"t as (insert into resource_token (tenant_id, token, row) select $1, u.token, r.row"
-        f" from r, unnest({p[0]}::bytea[]) u(token)),"
-        f" d as (insert into resource_date (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, r.row"
-        f" from r, unnest({p[1]}::bytea[], {p[2]}::timestamptz[], {p[3]}::timestamptz[]) u(key, low, high)),"
-        f" f as (insert into resource_reference (tenant_id, key, target_type, target_id, row)"
-        f" select $1, u.key, u.type, u.id, r.row from r,"
-        f" unnest({p[4]}::bytea[], {p[5]}::text[], {p[6]}::text[]) u(key, type, id)),"
-        f" q as (insert into resource_quantity (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, r.row"
-        f" from r, unnest({p[7]}::bytea[], {p[8]}::numeric[], {p[9]}::numeric[]) u(key, low, high))"
-    )
-
-
 # One statement for one resource or a thousand: new patients with their keys, resources, index rows by ordinal.
 INSERT = """with p as (
     insert into patient (tenant_id, id, lang, created_at, updated_at)
@@ -135,27 +119,62 @@ INSERT = """with p as (
 ) select n.n, n.row from n"""
 
 
-def joined(rows: Sequence[IndexRows]) -> list[list[Any]]:
-    """Give the index arrays of several resources for INSERT, each row led by its resource's ordinal."""
+def joined(rows: Sequence[IndexRows | None]) -> list[list[Any]]:
+    """Give the index arrays of several resources, each row led by its resource's ordinal; None has no index rows."""
     found: list[list[Any]] = []
+    indexed = [(n, each.arrays) for n, each in enumerate(rows, 1) if each is not None]
     for first, width in ((0, 1), (1, 3), (4, 3), (7, 3)):
-        found.append([n for n, each in enumerate(rows, 1) for _ in each.arrays[first]])
-        found += [[v for each in rows for v in each.arrays[first + place]] for place in range(width)]
+        found.append([n for n, arrays in indexed for _ in arrays[first]])
+        found += [[v for _, arrays in indexed for v in arrays[first + place]] for place in range(width)]
     return found
 
 
-SUPERSEDE = """with h as (
-    insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
-    select tenant_id, row, version, patient_id, updated_at, deleted, content from resource
-    where tenant_id = $1 and row = $2
-), t as (delete from resource_token where tenant_id = $1 and row = $2),
-d as (delete from resource_date where tenant_id = $1 and row = $2),
-f as (delete from resource_reference where tenant_id = $1 and row = $2),
-q as (delete from resource_quantity where tenant_id = $1 and row = $2)
-update resource set version = $3, patient_id = $4, origin = $5, updated_at = $6, content = $7, deleted = $8
-where tenant_id = $1 and row = $2"""
+def _index_changes(first: int) -> str:
+    """
+    Give the CTEs that bring the index rows of `u (n, row)` in line with `joined` arrays from parameter `first` on.
 
-REINDEX = f"""with r as (select $2::bigint as row), {_index_inserts(3)} select 1"""
+    Rows that stay are not touched: an update changes a few of a Patient's fifty. What is deleted and what is inserted
+    are disjoint, so that one statement may do both.
+    """
+    parts, place = [], first
+    for name, table, columns in _INDEX_COLUMNS:
+        types = [f"${place + n}::{kind}[]" for n, (_, kind) in enumerate(columns, 1)]
+        names = ", ".join(column for column, _ in columns)
+        same = " and ".join(f"x.{column} = w.{column}" for column, _ in columns)
+        parts.append(
+            f"{name}w as materialized (select u.row, {names}"
+            f" from unnest(${place}::int[], {', '.join(types)}) w(n, {names}) join u using (n)),"
+            f" {name}d as (delete from {table} x using u where x.tenant_id = $1 and x.row = u.row"
+            f" and not exists (select from {name}w w where w.row = x.row and {same})),"
+            f" {name}i as (insert into {table} (tenant_id, row, {names}) select $1, row, {names} from {name}w"
+            f" on conflict do nothing)"
+        )
+        place += 1 + len(columns)
+    return ", ".join(parts)
+
+
+_RANGE = (("key", "bytea"), ("low", "timestamptz"), ("high", "timestamptz"))
+_INDEX_COLUMNS = (
+    ("t", "resource_token", (("token", "bytea"),)),
+    ("d", "resource_date", _RANGE),
+    ("f", "resource_reference", (("key", "bytea"), ("target_type", "text"), ("target_id", "text"))),
+    ("q", "resource_quantity", (("key", "bytea"), ("low", "numeric"), ("high", "numeric"))),
+)
+
+# One statement for one resource or a thousand: the old version into history, the new one in its place, its index rows.
+SUPERSEDE = f"""with u as (
+    select * from unnest($4::bigint[], $5::int[], $6::uuid[], $7::bytea[])
+    with ordinality u(row, version, owner, content, n)
+), h as (
+    insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
+    select r.tenant_id, r.row, r.version, r.patient_id, r.updated_at, r.deleted, r.content
+    from resource r join u on r.tenant_id = $1 and r.row = u.row
+), {_index_changes(8)}
+update resource r set version = u.version, patient_id = u.owner, origin = $3, updated_at = $2, content = u.content,
+    deleted = u.content is null
+from u where r.tenant_id = $1 and r.row = u.row"""
+
+REINDEX = f"""with u as (select * from unnest($2::bigint[]) with ordinality u(row, n)), {_index_changes(3)} select 1"""
 
 KEYS_OF_MANY = (
     "select patient_id, version, tenant_key_version, wrapped from patient_key"

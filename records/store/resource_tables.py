@@ -68,29 +68,31 @@ resource_history = Table(
     PrimaryKeyConstraint("tenant_id", "row", "version"), _of_resource(),
 )  # fmt: skip
 
+# Index rows are written in one statement with their resource, so no foreign key checks each of a Patient's fifty again
+# (a third of what an insert costs); a trigger takes them away with the resource.
 resource_token = Table(
     "resource_token", metadata,
     _tenant(), _blind("token"), _row(),
-    PrimaryKeyConstraint("tenant_id", "token", "row"), _of_resource(), Index(None, "tenant_id", "row"),
+    PrimaryKeyConstraint("tenant_id", "token", "row"), Index(None, "tenant_id", "row"),
 )  # fmt: skip
 
 resource_date = Table(
     "resource_date", metadata,
     _tenant(), _blind("key"), Column("low", DateTime(timezone=True), nullable=False),
     Column("high", DateTime(timezone=True), nullable=False), _row(),
-    PrimaryKeyConstraint("tenant_id", "key", "low", "high", "row"), _of_resource(), Index(None, "tenant_id", "row"),
+    PrimaryKeyConstraint("tenant_id", "key", "low", "high", "row"), Index(None, "tenant_id", "row"),
 )  # fmt: skip
 
 resource_reference = Table(
     "resource_reference", metadata,
     _tenant(), _blind("key"), Column("target_type", Text, nullable=False), Column("target_id", Text, nullable=False),
     _row(),
-    PrimaryKeyConstraint("tenant_id", "target_id", "target_type", "key", "row"), _of_resource(),
+    PrimaryKeyConstraint("tenant_id", "target_id", "target_type", "key", "row"),
     Index(None, "tenant_id", "row"),
 )  # fmt: skip
 
 resource_quantity = Table(
     "resource_quantity", metadata,
     _tenant(), _blind("key"), Column("low", Numeric, nullable=False), Column("high", Numeric, nullable=False), _row(),
-    PrimaryKeyConstraint("tenant_id", "key", "low", "high", "row"), _of_resource(), Index(None, "tenant_id", "row"),
+    PrimaryKeyConstraint("tenant_id", "key", "low", "high", "row"), Index(None, "tenant_id", "row"),
 )  # fmt: skip

@@ -28,7 +28,6 @@ from records.store.resource_rows import (
     INSERT,
     KEY_ROWS,
     LOCKED,
-    REINDEX,
     SUPERSEDE,
     IndexRows,
     Stored,
@@ -114,9 +113,8 @@ class Resources:
         current = await opened(self._unit, record)
         _check(current, how)
         version, now = current.version + 1, self._unit.now
-        await raw.execute(
-            SUPERSEDE, self._tenant, current.row, version, current.patient_id, current.origin, now, None, True
-        )
+        row = ([current.row], [version], [current.patient_id], [None])
+        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]))
         await self._audit("D", current)
         return replace(current, version=version, updated_at=now, content=b"", deleted=True)
 
@@ -224,9 +222,9 @@ class Resources:
         version, now = current.version + 1, self._unit.now
         content = text.dumps(with_meta(resource, version, now))
         sealed = await self._unit.seal(owner, cell(current.type, current.id, version), content)
-        raw = self._unit.raw
-        await raw.execute(SUPERSEDE, self._tenant, current.row, version, owner, how.origin, now, sealed, False)
-        await raw.execute(REINDEX, self._tenant, current.row, *IndexRows(self._unit, index_of(resource)).arrays)
+        row = ([current.row], [version], [owner], [sealed])
+        index = joined([IndexRows(self._unit, index_of(resource))])
+        await self._unit.raw.execute(SUPERSEDE, self._tenant, now, how.origin, *row, *index)
         changed = replace(
             current, version=version, updated_at=now, content=content, deleted=False, patient_id=owner,
             is_new=current.deleted, is_changed=True,
