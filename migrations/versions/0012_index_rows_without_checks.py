@@ -7,8 +7,8 @@ for a Patient it was a third of what an insert costs. A trigger for the whole st
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
