@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,9 +31,12 @@ from server.demo.people import DOCTORS, INVITED, PATIENTS, ROOM_DOCTOR, DemoDoct
 from server.rooms import Rooms
 from signaling.states import Trigger, VisitState
 
-# The contract's clients: one for each algorithm of SMART Backend Services.
-CLIENTS = (("demo-rs384", "RS384"), ("demo-es384", "ES384"))
-SCOPES = ("system/*.rs",)
+# The contract's clients: a reader for each algorithm of SMART Backend Services, and one that writes.
+CLIENTS = (
+    ("demo-rs384", "RS384", ("system/*.rs",)),
+    ("demo-es384", "ES384", ("system/*.rs",)),
+    ("demo-writer", "ES384", ("system/*.cruds",)),
+)
 LINK_LIFE = timedelta(hours=12)  # a demo day
 REQUEST = "demo-seed"
 
@@ -154,21 +157,21 @@ async def _login(clinic: Clinic, doctor: DemoDoctor) -> dict[str, str]:
 
 async def _clients(clinic: Clinic) -> list[dict[str, Any]]:
     written = []
-    for client_id, alg in CLIENTS:
+    for client_id, alg, scopes in CLIENTS:
         key = new_client_key(alg, f"{client_id}-1")
         async with clinic.database.unit(clinic.desk()) as unit:
-            await unit.clients.register(client_id, SCOPES, jwks={"keys": [key.public_jwk]})
-        written.append(_client(client_id, key))
+            await unit.clients.register(client_id, scopes, jwks={"keys": [key.public_jwk]})
+        written.append(_client(client_id, key, scopes))
     return written
 
 
-def _client(client_id: str, key: ClientKey) -> dict[str, Any]:
+def _client(client_id: str, key: ClientKey, scopes: Sequence[str]) -> dict[str, Any]:
     return {
         "client_id": client_id,
         "private_key_pem": key.private_key_pem,
         "kid": key.kid,
         "alg": key.alg,
-        "scopes": list(SCOPES),
+        "scopes": list(scopes),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from server.auth.access import Gate, rule_for
-from server.http import schemas
+from server.http import fhir_openapi, schemas
 from server.http.operations import OPERATIONS, Operation
 
 routes = web.RouteTableDef()
@@ -23,12 +23,14 @@ def describe() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    paths |= fhir_openapi.paths()
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Teleconsult",
             "version": "1",
-            "description": "Errors are RFC 9457 problem documents; `code` is stable (server/http/README.md).",
+            "description": "Errors are RFC 9457 problem documents; `code` is stable (server/http/README.md)."
+            " Below /fhir they are OperationOutcomes, of /auth/token RFC 6749 §5.2.",
         },
         "paths": paths,
         "components": {
@@ -41,6 +43,7 @@ def describe() -> dict[str, Any]:
             "securitySchemes": {
                 "staff": {"type": "apiKey", "in": "cookie", "name": "session"},
                 "link": {"type": "apiKey", "in": "cookie", "name": "visit"},
+                "smart": fhir_openapi.security_scheme(),
             },
         },
     }

@@ -51,9 +51,11 @@ class TestDescription:
             assert room["whep"]["url"] == f"{demo.facts['base_url']}/whep/{visit}"
             assert room["whip"]["token"] != room["whep"]["token"]
 
-    def test_there_is_a_client_for_each_algorithm(self, demo: Demo) -> None:
+    def test_there_is_a_reader_for_each_algorithm_and_a_writer(self, demo: Demo) -> None:
         clients = demo.facts["fhir"]["clients"]
-        assert [client["alg"] for client in clients] == ["RS384", "ES384"]
+        assert [(c["alg"], c["scopes"][0].partition(".")[2]) for c in clients] == [
+            ("RS384", "rs"), ("ES384", "rs"), ("ES384", "cruds"),
+        ]  # fmt: skip
         assert all(client["private_key_pem"].startswith("-----BEGIN PRIVATE KEY-----") for client in clients)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from aiohttp import web
 
 from server import errors
-from server.http import openapi
+from server.http import fhir, openapi, token
+from server.http.fhir_openapi import FHIR_OPERATIONS
 from server.http.operations import BY_ROUTE, OPERATIONS
 from tests.server.clinic import NOTE, Clinic
 
@@ -50,7 +52,17 @@ class TestDescription:
     async def test_it_describes_every_operation(self, clinic: Clinic) -> None:
         described = (await (await clinic.person()).get("/openapi.json")).body
         found = {(method.upper(), path) for path, item in described["paths"].items() for method in item}
-        assert found == set(BY_ROUTE)
+        ours = {(method, path) for method, path in found if not path.startswith(("/fhir", "/auth"))}
+        assert ours == set(BY_ROUTE)
+        assert found - ours == {(row.method, row.path) for row in FHIR_OPERATIONS}
+
+    def test_every_fhir_route_is_described(self) -> None:
+        served = {
+            (route.method, re.sub(r"{(\w+):.+?}(?=/|{|$)", r"{\1}", route.path).removesuffix("{end}"))
+            for route in [*fhir.routes, *token.routes]
+            if isinstance(route, web.RouteDef) and route.method != "*"
+        }
+        assert served == {(row.method, row.path) for row in FHIR_OPERATIONS}
 
     def test_every_body_schema_is_valid_json_schema(self) -> None:
         for row in OPERATIONS:
