@@ -119,6 +119,16 @@ class Challenge:
     at: float
 
 
+# How long a state lasts in silence.
+PATIENCE_S = {
+    Consent.CONNECTING: CONSENT_S,
+    Consent.CONNECTED: SHAKY_S,
+    Consent.SHAKY: CONSENT_S,
+    Consent.LOST: CONSENT_S + REVIVAL_S,
+    Consent.CLOSED: float("inf"),
+}
+
+
 class IceLite:
     """The ICE agent of one link (RFC 8445 §2.5: it answers checks and never sends any)."""
 
@@ -236,14 +246,7 @@ class IceLite:
         return self.close() if self.state is Consent.LOST else []
 
     def _silence_deadline(self) -> float:
-        after = {
-            Consent.CONNECTING: CONSENT_S,
-            Consent.CONNECTED: SHAKY_S,
-            Consent.SHAKY: CONSENT_S,
-            Consent.LOST: CONSENT_S + REVIVAL_S,
-            Consent.CLOSED: float("inf"),
-        }
-        return self._heard_at + after[self.state]
+        return self._heard_at + PATIENCE_S[self.state]
 
     def _generation(self, request: stun.Request) -> Credentials | None:
         local, _, remote = request.username.partition(":")

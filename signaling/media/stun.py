@@ -1,5 +1,6 @@
 """STUN as ICE-lite needs it: read a binding request, prove it, write the answer (RFC 8489, RFC 8445 §7.3)."""
 
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -176,9 +177,14 @@ def _integrity(before: bytes, password: bytes) -> bytes:
     return hmac.digest(password, covered, hashlib.sha1)
 
 
+@functools.lru_cache(maxsize=4096)  # the addresses of a busy relay's calls, which come back every few seconds
+def _packed(host: str) -> bytes:
+    return ipaddress.ip_address(host).packed
+
+
 def _xor_address(address: Address, transaction_id: bytes) -> bytes:
-    ip = ipaddress.ip_address(address[0])
+    packed = _packed(address[0])
     mask = MAGIC_COOKIE.to_bytes(4, "big") + transaction_id
-    family = b"\x00\x01" if ip.version == 4 else b"\x00\x02"
+    family = b"\x00\x01" if len(packed) == 4 else b"\x00\x02"
     port = (address[1] ^ MAGIC_COOKIE >> 16).to_bytes(2, "big")
-    return family + port + bytes(a ^ b for a, b in zip(ip.packed, mask, strict=False))
+    return family + port + bytes(a ^ b for a, b in zip(packed, mask, strict=False))

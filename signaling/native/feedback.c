@@ -81,7 +81,17 @@ static int write_body(relay_peer *peer, const relay_arrival *a, int count, int64
     return n;
 }
 
-void relay_send_feedback(relay *r, relay_peer *peer, uint32_t media_ssrc)
+/* What a publisher's feedback is about: its first video, else its first stream. */
+static uint32_t media_ssrc(const relay_peer *peer)
+{
+    int i;
+    for (i = 0; i < peer->stream_count; i++)
+        if (peer->streams[i]->is_video)
+            return peer->streams[i]->ssrc;
+    return peer->stream_count ? peer->streams[0]->ssrc : 0;
+}
+
+static void send_feedback(relay *r, relay_peer *peer)
 {
     int at = 0;
     sort(peer->arrivals, peer->arrival_count);
@@ -96,11 +106,19 @@ void relay_send_feedback(relay *r, relay_peer *peer, uint32_t media_ssrc)
         put16(packet, 0x8F00 | 205);
         put16(packet + 2, (uint16_t)(n / 4 - 1));
         put32(packet + 4, peer->ssrc);
-        put32(packet + 8, media_ssrc);
-        relay_send_rtcp(r, peer, packet, n);
+        put32(packet + 8, media_ssrc(peer));
+        queue_rtcp(r, peer, packet, n);
         at += count;
     }
     peer->arrival_count = 0;
+}
+
+void relay_send_feedback(relay *r)
+{
+    for (; r->reporting; r->reporting = r->reporting->next_reporting) {
+        r->reporting->is_reporting = 0;
+        send_feedback(r, r->reporting);
+    }
 }
 
 static void note(relay_peer *peer, uint16_t number, double received_at, double now)

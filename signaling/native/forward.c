@@ -17,7 +17,7 @@ typedef struct {
 } packet_in;
 
 /* One pass over the extension elements: transport-wide number, audio level, and what is passed on. */
-static void scan_extensions(relay_stream *s, packet_in *in, int note_arrival)
+static void scan_extensions(relay *r, relay_stream *s, packet_in *in, int note_arrival)
 {
     relay_peer *peer = s->peer;
     const uint8_t *d = in->data;
@@ -47,6 +47,11 @@ static void scan_extensions(relay_stream *s, packet_in *in, int note_arrival)
             return;
         if (note_arrival && id == peer->wide_id && size == 2 && peer->arrival_count < RELAY_MAX_ARRIVALS) {
             uint16_t number = get16(d + at);
+            if (!peer->is_reporting) {
+                peer->is_reporting = 1;
+                peer->next_reporting = r->reporting;
+                r->reporting = peer;
+            }
             peer->wide_near = peer->wide_near < 0 ? number + WIDE_WINDOW : extend16(number, peer->wide_near);
             peer->arrivals[peer->arrival_count++] = (relay_arrival){in->now, peer->wide_near};
         }
@@ -327,7 +332,7 @@ void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now)
         r->totals.dropped[RELAY_DROP_RTP]++;
         return;
     }
-    scan_extensions(s, &in, 1);
+    scan_extensions(r, s, &in, 1);
     if (s->repaired) {
         s = s->repaired;
         data = restore(s, &in, data);
@@ -335,7 +340,7 @@ void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now)
             return;
         in.data = data;
         in.passed_count = 0;
-        scan_extensions(s, &in, 0);
+        scan_extensions(r, s, &in, 0);
     } else if (s->red_payload_type && in.h.payload_type == s->red_payload_type) {
         forward_redundant(r, s, &in, data);
         return;
@@ -354,7 +359,7 @@ int relay_retransmit(relay *r, relay_output *o, const uint16_t *sequences, int c
         in.data = o->stream->history[slot].data;
         if (parse_rtp(&in.h, in.data, o->stream->history[slot].size) < 0)
             continue;
-        scan_extensions(o->stream, &in, 0);
+        scan_extensions(r, o->stream, &in, 0);
         write_packet(r, o, &in, 1);
         sent++;
     }

@@ -50,7 +50,7 @@ struct relay {
     uint8_t *out;
     out_packet packets[OUT_SLOTS];
     int out_count;
-    relay_peer *pending, *pending_tail;
+    relay_peer *pending, *pending_tail, *reporting;
 };
 
 #define RED_MAX_BLOCKS 8
@@ -76,6 +76,7 @@ int red_join(const relay_output *o, const rtp_header *h, const uint8_t *own, uin
 
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now);
 void queue_packet(relay *r, relay_peer *peer, int size);
+void queue_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size);
 uint8_t *out_slot(relay *r);
 void flush(relay *r);
 void leave_over(relay *r, int kind, relay_peer *peer, relay_stream *s, const relay_address *a, const uint8_t *d, int n);

@@ -303,7 +303,7 @@ void relay_send(relay *r, const relay_address *address, const uint8_t *data, int
         r->totals.dropped[RELAY_DROP_SEND]++;
 }
 
-void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)
+void queue_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)
 {
     uint8_t *p;
     if (!peer->tx || !peer->has_address || size <= 0 || size > MAX_DATAGRAM)
@@ -315,5 +315,10 @@ void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)
         return;
     }
     queue_packet(r, peer, size);
+}
+
+void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)
+{
+    queue_rtcp(r, peer, data, size);
     flush(r);
 }

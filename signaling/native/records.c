@@ -137,7 +137,13 @@ relay_peer *relay_open_peer(void)
 
 void relay_close_peer(relay *r, relay_peer *peer)
 {
+    relay_peer **reporting = &r->reporting;
     int i;
+    flush(r); /* its packets that wait */
+    while (peer->is_reporting && *reporting != peer)
+        reporting = &(*reporting)->next_reporting;
+    if (peer->is_reporting)
+        *reporting = peer->next_reporting;
     for (i = 0; i < TABLE_SLOTS; i++)
         if (r->table[i].state == 1 && r->table[i].peer == peer)
             r->table[i].state = 2;

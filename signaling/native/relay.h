@@ -48,13 +48,14 @@ struct relay_peer {
     uint32_t feedback_number, ssrc;
     relay_sent *sent; /* ring by wide_sequence */
     relay_path path;
-    relay_peer *next_pending;
+    relay_peer *next_pending, *next_reporting; /* in a list while packets, arrivals wait */
+    int is_reporting;
 };
 
 struct relay_stream {
     relay_peer *peer;
     uint32_t ssrc, clock_rate;
-    int codec, payload_type, is_muted, awaits_keyframe, level_id, output_count, wants_keyframe_check;
+    int is_video, codec, payload_type, is_muted, awaits_keyframe, level_id, output_count, wants_keyframe_check;
     relay_stream *repaired;
     relay_output *outputs[RELAY_MAX_OUTPUTS];
     int64_t base, highest, received, octets; /* base -1: nothing yet */
@@ -118,7 +119,7 @@ void relay_inject(relay *r, relay_stream *stream, const uint8_t *packet, int siz
 int relay_retransmit(relay *r, relay_output *output, const uint16_t *sequences, int count, double now);
 void relay_send(relay *r, const relay_address *address, const uint8_t *data, int size);
 void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size);
-void relay_send_feedback(relay *r, relay_peer *peer, uint32_t media_ssrc);
+void relay_send_feedback(relay *r); /* to every publisher with arrivals; leaves with the next serve or poll */
 int relay_history(relay_stream *stream, int sequence); /* slot, or -1 */
 int relay_starts_keyframe(int codec, const uint8_t *payload, int size);
 void relay_note_feedback(relay_peer *peer, const uint8_t *body, int size, double now);

@@ -37,6 +37,8 @@ int relay_serve(relay *r, int loop_fd, double timeout_s)
     struct pollfd watched[2] = {{loop_fd, POLLIN, 0}, {r->fd, POLLIN, 0}};
     double now = monotonic(), until = timeout_s < 0 ? FOR_EVER : now + timeout_s;
     r->leftover_count = 0;
+    if (r->out_count)
+        flush(r);
     for (;;) {
         double end;
         struct timespec wait = {1000000, 0};

@@ -101,9 +101,7 @@ class Clockwork:
             self._tell_progress(news.pop())
         if now >= self._feedback_at:
             self._feedback_at = now + FEEDBACK_S
-            for room in self._registry.rooms.values():
-                for up in room.ups.values():
-                    self._registry.reporter.send_wide_feedback(up)
+            self._plane.send_feedback()
         if now >= self._slow_at:
             self._slow_at = now + SLOW_INTERVAL_S
             for room in list(self._registry.rooms.values()):

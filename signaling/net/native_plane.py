@@ -1,5 +1,6 @@
 """The packet plane with its loop in C. The same interface as plane.py, whose tests run on both."""
 
+import functools
 import ipaddress
 import socket
 from typing import Any
@@ -32,6 +33,9 @@ DROPS = (
 MOST = 2048  # datagrams a poll; then control and timers are served at full load too
 
 
+NO_PATH = bytes(ffi.sizeof("relay_path"))
+
+
 class Field:
     """An attribute that lives in the C record."""
 
@@ -45,6 +49,7 @@ class Field:
         setattr(record.c, self._name, value)
 
 
+@functools.lru_cache(maxsize=4096)  # the addresses of a busy relay's calls; C only reads them
 def pack_address(address: Address) -> Any:
     """Return the C form: 16 bytes, IPv4 mapped."""
     ip = ipaddress.ip_address(address[0])
@@ -94,7 +99,7 @@ class NativePeer:
         report = PathReport(
             p.received, p.lost, p.acked_bytes, p.delay_sum, p.delay_min, p.delay_last, p.first_at, p.last_at
         )
-        ffi.memmove(ffi.addressof(p), bytes(ffi.sizeof("relay_path")), ffi.sizeof("relay_path"))
+        ffi.memmove(p, NO_PATH, len(NO_PATH))
         return report
 
 
@@ -108,6 +113,7 @@ class NativeStream:
         self.outputs: list[NativeOutput] = []
         self._looked_at = -1
         c.ssrc, c.clock_rate, c.payload_type = terms.ssrc, terms.clock_rate, terms.payload_type
+        c.is_video = int(terms.kind == "video")
         c.codec = CODECS.get(terms.codec.lower(), 0)
         c.red_payload_type = terms.red_payload_type
         c.level_id = terms.extensions.get(codecs.AUDIO_LEVEL, 0)
@@ -316,10 +322,9 @@ class NativePlane:
         """Send packets of the history again, as RTX where it was agreed; returns how many were still there."""
         return int(self._library.relay_retransmit(self._relay, output.c, sequences, len(sequences), now))
 
-    def send_feedback(self, peer: NativePeer, media_ssrc: int) -> None:
-        """Send the transport-wide feedback of what came from a publisher since the last call."""
-        if peer.c.arrival_count:
-            self._library.relay_send_feedback(self._relay, peer.c, media_ssrc)
+    def send_feedback(self) -> None:
+        """Send every publisher the transport-wide feedback of what came since the last call, at latest with a poll."""
+        self._library.relay_send_feedback(self._relay)
 
     def note_feedback(self, peer: NativePeer, body: bytes, now: float) -> None:
         """Take a subscriber's transport-wide feedback that stood in a compound."""

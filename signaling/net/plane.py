@@ -100,6 +100,8 @@ class Plane:
         self._out_view = memoryview(ffi.buffer(self._out))
         self._waiting: dict[Peer, list[bytes]] = {}
         self._leftovers: list[Leftover] = []
+        self._reporting: dict[Peer, None] = {}
+        """Publishers with arrivals that no feedback has told."""
         self.strangers = 0
         """How many more media packets of unknown addresses are given back as leftovers."""
         self.counters = Counters()
@@ -142,12 +144,14 @@ class Plane:
         self._flush()
         return sent
 
-    def send_feedback(self, peer: Peer, media_ssrc: int) -> None:
-        """Send the transport-wide feedback of what came from a publisher since the last call."""
-        arrivals, peer.arrivals = peer.arrivals, []
-        for start in range(0, len(arrivals), MAX_REPORTED):
-            body = feedback_body(peer.feedback, arrivals[start : start + MAX_REPORTED])
-            self.send_rtcp(peer, rtcp.transport_feedback(peer.ssrc, media_ssrc, body))
+    def send_feedback(self) -> None:
+        """Send every publisher the transport-wide feedback of what came since the last call, at latest with a poll."""
+        reporting, self._reporting = self._reporting, {}
+        for peer in reporting:
+            arrivals, peer.arrivals = peer.arrivals, []
+            for start in range(0, len(arrivals), MAX_REPORTED):
+                body = feedback_body(peer.feedback, arrivals[start : start + MAX_REPORTED])
+                self.send_rtcp(peer, rtcp.transport_feedback(peer.ssrc, peer.media_ssrc(), body))
 
     def note_feedback(self, peer: Peer, body: bytes, now: float) -> None:
         """Take a subscriber's transport-wide feedback; one that does not fit is left."""
@@ -290,6 +294,7 @@ class Plane:
         value = rtp.find_extension(packet, header, peer.wide_id)
         if value is not None and len(value) == 2 and len(peer.arrivals) < peer.MAX_ARRIVALS:
             peer.arrivals.append((int.from_bytes(value, "big"), now))
+            self._reporting[peer] = None
 
     # One packet to one subscriber
 

@@ -114,6 +114,11 @@ class Peer:
         """Take the keys of a finished handshake."""
         self.rx, self.tx = keys.rx, keys.tx
 
+    def media_ssrc(self) -> int:
+        """Return what a publisher's feedback is about: its first video, else its first stream."""
+        videos = (ssrc for ssrc, stream in self.streams.items() if stream.terms.kind == "video")
+        return next(videos, next(iter(self.streams), 0))
+
     def note_sent(self, size: int, now: float) -> None:
         """Remember a numbered packet until it is acknowledged, and count on."""
         self.sent[self.wide_sequence] = (now, size)

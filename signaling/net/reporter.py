@@ -14,7 +14,7 @@ NTP_EPOCH_S = 2208988800
 REPORT_S = 1.0  # RFC 4585 allows it at these rates; browsers do the same
 # Without transport-wide feedback a publisher is told a ceiling (media.md §1: REMB needs an answer with goog-remb).
 REMB_BPS = 3_000_000
-FEEDBACK_S = 0.075  # libwebrtc reports every 50 to 250 ms
+FEEDBACK_S = 0.1  # libwebrtc reports every 50 to 250 ms, at 100 unless the rate asks for another
 FIR_FORMAT = "ccm fir"
 
 
@@ -149,14 +149,6 @@ class Reporter:
             report = rtcp.receiver_report(link.ssrc, ())
             self._plane.send_rtcp(link.peer, report + rtcp.nack(link.ssrc, layer.stream.terms.ssrc, asked))
             self._count("nack_sent", len(asked))
-
-    def send_wide_feedback(self, up: UpLink) -> None:
-        """Report a publisher's numbered packets, every FEEDBACK_S."""
-        peer = up.link.peer
-        if not peer.wide_id:
-            return
-        media = next((s.terms.ssrc for s in peer.streams.values() if s.terms.kind == "video"), 0)
-        self._plane.send_feedback(peer, media or next(iter(peer.streams), 0))
 
     def report_up(self, up: UpLink, now: float) -> None:
         """Send the receiver report of a publisher, with REMB where transport-wide feedback was not agreed."""

@@ -7,6 +7,7 @@ import pytest
 
 from signaling.media import feedback, rtcp, rtp
 from signaling.media.guard import Datagram
+from signaling.net.records import StreamTerms
 from tests.signaling.net.planes import (
     LEVEL,
     MID,
@@ -230,7 +231,8 @@ class TestTransportFeedback:
         for sequence, number in ((1, 65534), (2, 65535), (3, 1), (4, 2)):
             publisher.send(packet(sequence, elements=[(3, number.to_bytes(2, "big"))]))
         bench.poll()
-        bench.plane.send_feedback(publisher.record, 7)
+        bench.plane.send_feedback()
+        bench.poll()
         [got] = publisher.received_rtcp()
         [told] = rtcp.parse(got)
         assert isinstance(told, rtcp.TransportFeedback)
@@ -245,10 +247,35 @@ class TestTransportFeedback:
         for sequence, number in ((1, 10), (2, 14)):
             publisher.send(packet(sequence, elements=[(3, number.to_bytes(2, "big"))]))
             bench.poll()
-            bench.plane.send_feedback(publisher.record, 7)
+            bench.plane.send_feedback()
+            bench.poll()
         [told] = rtcp.parse(publisher.received_rtcp()[1])
         assert isinstance(told, rtcp.TransportFeedback)
         assert [n for n, at in feedback.parse(told.body) if at is None] == [11, 12, 13]
+
+    def test_it_is_about_the_publishers_picture(self, bench: Bench) -> None:
+        publisher = bench.peer()
+        publisher.record.wide_id = 3
+        bench.plane.table.add_stream(publisher.record, StreamTerms(6, "audio", "opus", 48000, 111))
+        bench.plane.table.add_stream(publisher.record, video())
+        publisher.send(packet(1, ssrc=6, elements=[(3, b"\0\1")]))
+        bench.poll()
+        bench.plane.send_feedback()
+        bench.poll()
+        [got] = publisher.received_rtcp()
+        assert int.from_bytes(got[8:12], "big") == 7  # RFC 4585 §6.1: SSRC of media source
+
+    def test_a_publisher_that_ends_with_feedback_waiting_harms_nobody(self, bench: Bench) -> None:
+        publisher, other = bench.peer(), bench.peer()
+        for peer in (publisher, other):
+            peer.record.wide_id = 3
+            bench.plane.table.add_stream(peer.record, video())
+            peer.send(packet(1, elements=[(3, b"\0\1")]))
+        bench.poll()
+        bench.plane.table.close_peer(publisher.record)
+        bench.plane.send_feedback()
+        bench.plane.table.close_peer(other.record)
+        assert bench.poll() == []
 
     def test_subscribers_feedback_becomes_a_path_report(self, bench: Bench) -> None:
         publisher, subscriber = call(bench, extensions={WIDE: 3})
@@ -369,7 +396,8 @@ class TestClosing:
             bench.plane.retransmit(out, (1, 2), NOW)
             bench.plane.inject(stream, packet(1), NOW)
             bench.plane.send_rtcp(publisher.record, rtcp.picture_loss(1, 2))
-            bench.plane.send_feedback(publisher.record, 7)
+            bench.plane.send_feedback()
+            bench.poll()
             bench.plane.table.remove(out)
             bench.plane.table.remove(stream)
         assert bench.poll() == []
