@@ -147,6 +147,8 @@ static void note(relay_peer *peer, uint16_t number, double received_at, double n
     sent->bytes = 0; /* acknowledged once */
 }
 
+void relay_clear_path(relay_peer *peer) { memset(&peer->path, 0, sizeof peer->path); }
+
 /* Reads as signaling/media/feedback.py does; a body that does not fit is left where it ends. */
 void relay_note_feedback(relay_peer *peer, const uint8_t *body, int size, double now)
 {

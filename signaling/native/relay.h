@@ -122,4 +122,5 @@ void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size);
 void relay_send_feedback(relay *r); /* to every publisher with arrivals; leaves with the next serve or poll */
 int relay_history(relay_stream *stream, int sequence); /* slot, or -1 */
 int relay_starts_keyframe(int codec, const uint8_t *payload, int size);
+void relay_clear_path(relay_peer *peer);
 void relay_note_feedback(relay_peer *peer, const uint8_t *body, int size, double now);

@@ -33,9 +33,6 @@ DROPS = (
 MOST = 2048  # datagrams a poll; then control and timers are served at full load too
 
 
-NO_PATH = bytes(ffi.sizeof("relay_path"))
-
-
 class Field:
     """An attribute that lives in the C record."""
 
@@ -99,7 +96,7 @@ class NativePeer:
         report = PathReport(
             p.received, p.lost, p.acked_bytes, p.delay_sum, p.delay_min, p.delay_last, p.first_at, p.last_at
         )
-        ffi.memmove(p, NO_PATH, len(NO_PATH))
+        native_library().relay_clear_path(self.c)
         return report
 
 
