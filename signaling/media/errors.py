@@ -29,6 +29,12 @@ class NoSuchLink(MediaError):
     code = "no_such_link"
 
 
+class NoSuchRecorder(MediaError):
+    """No recorder listens at that channel."""
+
+    code = "no_such_recorder"
+
+
 class RoomFull(MediaError):
     """The room has as many links as it may have."""
 

@@ -256,6 +256,8 @@ static void forward_media(relay *r, relay_stream *s, packet_in *in)
     }
     if (s->is_muted)
         return;
+    if (s->tap)
+        tap(s, in->data, in->h.size, in->now);
     for (i = 0; i < s->output_count; i++) {
         relay_output *o = s->outputs[i];
         if (o->is_on && (!o->waits || take_over(o, is_keyframe)))

@@ -75,6 +75,7 @@ int red_split(const uint8_t *payload, int size, red_frame *frames, int *own_at);
 int red_join(const relay_output *o, const rtp_header *h, const uint8_t *own, uint8_t *p);
 
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now);
+void tap(relay_stream *s, const uint8_t *data, int size, double now);
 void queue_packet(relay *r, relay_peer *peer, int size);
 void queue_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size);
 uint8_t *out_slot(relay *r);

@@ -33,6 +33,9 @@ typedef struct {
     double delay_sum, delay_min, delay_last, first_at, last_at;
 } relay_path;
 
+/* A recorder's channel: how much of it was given, and what it had no room for. */
+typedef struct { int fd; uint32_t dropped; int64_t sent; } relay_tap;
+
 struct relay_peer {
     void *rx, *tx; /* srtp_t; NULL before the handshake */
     relay_address address;
@@ -67,6 +70,8 @@ struct relay_stream {
     int red_payload_type;   /* of packets that carry earlier frames again, 0 for none */
     int64_t restored;       /* of the received ones, those that only came again in a later packet */
     uint8_t passed[16]; /* the publisher's extension id -> the relay's own number, 0 for not passed on */
+    relay_tap *tap;     /* NULL: not recorded */
+    int tap_track;
 };
 
 struct relay_output {

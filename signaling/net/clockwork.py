@@ -115,6 +115,7 @@ class Clockwork:
             if link.is_closed:
                 self._registry.drop_link(room, link.name.link)
         self._report(room, now)
+        self._registry.taps.follow(room, now)
         self._allocators.setdefault(room.name, RoomAllocator()).allocate(room, now, self._registry)
         self._observers.setdefault(room.name, RoomObserver()).observe(room, now, self._registry.tell)
         for publication in room.publications():

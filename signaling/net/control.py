@@ -204,6 +204,14 @@ class RelayClient(RelayConnection):
         """Say how large each track of a down link is shown, and which are not shown at all."""
         await self.request("set_layers", room=room, link=link, wishes=[wire.to_json(wish) for wish in wishes])
 
+    async def record(self, room: str, channel: str) -> None:
+        """
+        Hand the room's media to the recorder that listens at this socket of the control folder; "" ends that.
+
+        no_such_recorder when nobody listens there, no_such_room when nothing is published yet.
+        """
+        await self.request("record", room=room, channel=channel)
+
     async def close_link(self, room: str, link: str) -> None:
         """End one link; its tracks leave the other seats' down links."""
         await self.request("close_link", room=room, link=link)

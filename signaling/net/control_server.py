@@ -113,10 +113,10 @@ class Fields:
     def __init__(self, message: Mapping[str, Any]) -> None:
         self._message = message
 
-    def text(self, name: str, most: int = 200) -> str:
+    def text(self, name: str, most: int = 200, least: int = 1) -> str:
         value = self._message.get(name)
-        if not isinstance(value, str) or not value or len(value) > most:
-            raise BadRequest(f"{name}: a text of 1 to {most} characters")
+        if not isinstance(value, str) or not least <= len(value) <= most:
+            raise BadRequest(f"{name}: a text of {least} to {most} characters")
         return value
 
     def number(self, name: str) -> int:
@@ -180,6 +180,7 @@ REQUESTS: Mapping[str, Callable[[Relay, Fields], Any]] = {
     ),
     "set_muted": lambda relay, f: relay.set_muted(f.text("room"), f.text("seat"), f.text("source"), f.flag("muted")),
     "set_layers": lambda relay, f: relay.set_layers(f.text("room"), f.text("link"), f.wishes()),
+    "record": lambda relay, f: relay.record(f.text("room"), f.text("channel", least=0)),
     "close_link": lambda relay, f: relay.close_link(f.text("room"), f.text("link")),
     "close_room": lambda relay, f: relay.close_room(f.text("room")),
     "snapshot": _snapshot,

@@ -38,6 +38,8 @@ class Surroundings:
     """Those of the port's peers that come by the TCP bridge."""
     moving: set["Link"] = field(default_factory=set)
     """Links that took another path and have not been heard there yet."""
+    channels: str = ""
+    """The folder where recorders listen: the control socket's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pylibsrtp._binding import lib as srtp_lib
 from signaling.media import codecs
 from signaling.media.guard import Datagram, is_plausible_dtls
 from signaling.net import native
+from signaling.net.channel import Channel
 from signaling.net.counters import Counters
 from signaling.net.native import ffi
 from signaling.net.port import Address, has_segmentation
@@ -108,6 +109,7 @@ class NativeStream:
         self.c, self.peer, self.terms = c, peer, terms
         self.repaired = terms.repaired
         self.outputs: list[NativeOutput] = []
+        self.tap: Channel | None = None
         self._looked_at = -1
         c.ssrc, c.clock_rate, c.payload_type = terms.ssrc, terms.clock_rate, terms.payload_type
         c.is_video = int(terms.kind == "video")
@@ -225,6 +227,14 @@ class NativeTable:
         stream.outputs.append(output)
         peer.outputs[terms.ssrc] = output
         return output
+
+    def tap(self, stream: NativeStream, channel: Channel | None, track: int = 0) -> None:
+        """Hand a stream's packets to a recorder too, or no more. A stream that ends needs no untapping."""
+        if stream.c == CLOSED_STREAM:
+            return
+        stream.tap = channel  # keeps what the kernel points at
+        stream.c.tap_track = track
+        stream.c.tap = channel.record_for(ffi) if channel is not None else ffi.NULL
 
     def remove(self, record: NativeStream | NativeOutput) -> None:
         """End a stream (and what is forwarded of it) or one output."""

@@ -13,6 +13,7 @@ from pylibsrtp._binding import ffi
 
 from signaling.media import feedback, frames, red, rtcp, rtp
 from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls
+from signaling.net.channel import Channel
 from signaling.net.counters import Counters
 from signaling.net.port import Address, Sender, plain_address
 from signaling.net.records import (
@@ -73,6 +74,10 @@ class Table:
         stream.outputs.append(output)
         peer.outputs[terms.ssrc] = output
         return output
+
+    def tap(self, stream: Stream, channel: Channel | None, track: int = 0) -> None:
+        """Hand a stream's packets to a recorder too, or no more. A stream that ends needs no untapping."""
+        stream.tap = (channel, track) if channel is not None else None
 
     def remove(self, record: Stream | Output) -> None:
         """End a stream (and what is forwarded of it) or one output."""
@@ -281,6 +286,8 @@ class Plane:
             level = rtp.find_extension(packet, header, stream.level_id)
             if level is not None:
                 stream.note_level(level[0] & 127)
+        if stream.tap is not None and not stream.is_muted:
+            stream.tap[0].send_packet(stream.tap[1], packet, now)
         for output in stream.outputs:
             if not output.is_on or stream.is_muted or (output.waits and not output.take_over(is_keyframe=is_keyframe)):
                 continue

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from signaling.media import codecs, rtp
 from signaling.media.guard import Datagram
+from signaling.net.channel import Channel
 from signaling.net.port import Address
 from signaling.net.srtp import InPlace, Keys
 
@@ -163,6 +164,8 @@ class Stream:
         self.repaired = terms.repaired
         self.outputs: list[Output] = []
         self.is_muted = False
+        self.tap: tuple[Channel, int] | None = None
+        """The recorder's channel and this stream's number there."""
         self.awaits_keyframe = False
         self.base: int | None = None
         self.highest = 0

@@ -10,6 +10,7 @@ from signaling.media.reports import LinkState, OfferReady, RelayEvent, RoomClose
 from signaling.net.link import Link, LinkName, Surroundings
 from signaling.net.reporter import Reporter
 from signaling.net.room import MAX_LINKS, DownLinkState, Room
+from signaling.net.tap import Taps
 
 MAX_ROOMS = 1000  # far above what one core carries; bounds memory against a web gone wrong
 MAX_EVENTS = 4096  # told to nobody while web is away: the snapshot replaces them
@@ -44,6 +45,7 @@ class Registry:
         self.around = around
         self.reporter = Reporter(around.plane)
         self.gaps = GapLog()
+        self.taps = Taps(around, self.reporter)
         self.is_draining = False
         self.outbox = Outbox()
         self.tell = self.outbox.tell
@@ -111,6 +113,7 @@ class Registry:
             room.close_link(link.name.link)
             self.forget(link)
             self.tell(LinkState(room.name, link.name.link, link.name.seat, "closed"))
+        self.taps.close(room.name)
         del self.rooms[room.name]
         self.tell(RoomClosed(room.name))
 

@@ -119,6 +119,14 @@ class Relay:
                 subscription.set_on()
         self._registry.reporter.want_keyframes(room, down, time.monotonic())
 
+    def record(self, room_name: str, channel: str) -> None:
+        """Hand a room's media to the recorder of this channel too; an empty name ends that."""
+        room = self._registry.existing_room(room_name)
+        if channel:
+            self._registry.taps.open(room, channel, time.monotonic())
+        else:
+            self._registry.taps.close(room_name)
+
     def close_link(self, room_name: str, link_id: str) -> None:
         """End one link."""
         room = self._registry.existing_room(room_name)

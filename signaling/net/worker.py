@@ -7,6 +7,7 @@ import gc
 import ipaddress
 import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -87,7 +88,15 @@ async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortS
         bridge = TcpBridge((options.udp[0], bound))
         has_tcp = await _start(bridge, options.udp[0], bound)
         plane, certificate = open_plane(sock, options.plane), dtls.make_certificate()
-        around = Surroundings(plane, certificate, addresses, tasks, has_tcp, tcp_addresses=bridge.addresses)
+        around = Surroundings(
+            plane,
+            certificate,
+            addresses,
+            tasks,
+            has_tcp,
+            tcp_addresses=bridge.addresses,
+            channels=os.path.dirname(options.control),
+        )
         registry = Registry(around)
         clockwork = Clockwork(registry)
         server = ControlServer(registry, options.index)
