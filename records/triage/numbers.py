@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from records.triage.intake import Consciousness, Vitals
+from records.triage.numerals import HAN_VALUE, han_value
 
 _WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -135,12 +136,13 @@ def sex(text: str) -> str | None:
     return None if she == he else ("female" if she > he else "male")
 
 
-_LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|reads|reading|shows|showing|显示|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|[:=：,~]))*\s*"
+_LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|reads|reading|shows|showing|显示|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|才|竟然|居然|飙到|飙|冲到|窜到|量了|测了|测出来|超过|快|[:=：,~]))*\s*"
 _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
     "heart_rate": (
         re.compile(rf"(?:\bhr\b|\bheart ?rate|\bpulse(?: rate)?|\bpr\b|心率|脉搏|脉率|心跳){_LINK}(\d{{2,3}})(?!\d)(?!\s*(?:/|%|天|小时|hour|day|min))"),
         re.compile(r"\b(\d{2,3})\s*(?:bpm|beats (?:per|a) min)"),
         re.compile(r"\bp\s?(\d{2,3})(?:次|\b)"),
+        re.compile(rf"(?:心率|脉搏|脉率|心跳){_LINK}({HAN_VALUE})(?!天|小时|年|分钟)"),
     ),
     "respiratory_rate": (
         re.compile(rf"(?:\brr\b|\bresp(?:iratory|iration|irations|s)?\b(?: rate)?|\bbreathing rate|呼吸频率|呼吸){_LINK}(\d{{1,3}})(?!\d)(?!\s*(?:天|小时|%|hour|day))"),
@@ -156,17 +158,20 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(rf"(?:\bsbp\b|\bsystolic(?: bp| blood pressure| pressure)?|收缩压|高压){_LINK}(\d{{2,3}})(?!\d)"),
         re.compile(r"\b(\d{2,3})/\d{2,3}\s*mm ?hg"),
         re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})(?!\d)(?!\s*/)"),
+        re.compile(rf"(?:收缩压|高压|血压){_LINK}({HAN_VALUE})"),
     ),
     "diastolic_bp": (
         re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}\d{{2,3}}\s*(?:/|over)\s*(\d{{2,3}})"),
         re.compile(rf"(?:\bdbp\b|\bdiastolic(?: bp| blood pressure| pressure)?|舒张压|低压){_LINK}(\d{{2,3}})(?!\d)"),
         re.compile(r"\b\d{2,3}/(\d{2,3})\s*mm ?hg"),
+        re.compile(rf"(?:舒张压|低压){_LINK}({HAN_VALUE})"),
     ),
     "temperature_c": (
         re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|腋温|耳温|额温|肛温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
         re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b)"),
         re.compile(r"\b((?:9[3-9]|10\d)(?:\.\d+)?)\s*f\b"),
         re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*fever\b"),
+        re.compile(rf"(?:体温|腋温|耳温|额温|发烧|高烧|发热|烧){_LINK}({HAN_VALUE})(?!天|小时|分钟)"),
     ),
 }  # fmt: skip
 _RANGES = {
@@ -196,7 +201,10 @@ def measured(text: str) -> Iterator[Measured]:
 
 
 def _plausible(name: str, match: re.Match[str]) -> Measured | None:
-    value = float(match.group(1))
+    said = match.group(1)
+    value = float(said) if said[0].isdigit() else han_value(said)
+    if value is None:
+        return None
     if name == "temperature_c" and _RANGES["fahrenheit"][0] <= value <= _RANGES["fahrenheit"][1]:
         value = round((value - 32) * 5 / 9, 2)
     low, high = _RANGES[name]
@@ -204,7 +212,7 @@ def _plausible(name: str, match: re.Match[str]) -> Measured | None:
 
 
 _GLUCOSE = re.compile(
-    r"(?:blood sugar|blood glucose|glucose|sugars?|\bbst\b|\bbgl?\b|血糖)(?:\s*(?:level|is|are|was|of|at|reads|reading|over|about|above|为|是|到|高达|只有|[:=：]))*\s*(\d{1,3}(?:\.\d)?)(?!\s*(?:days?|weeks?|天|周|/))"
+    r"(?:blood sugar|blood glucose|glucose|sugars?|\bbst\b|\bbgl?\b|血糖)(?:\s*(?:level|is|are|was|of|at|reads|reading|over|about|above|为|是|到|高达|只有|才|掉到|降到|测|量|竟然|[:=：]))*\s*(\d{1,3}(?:\.\d)?)(?!\s*(?:days?|weeks?|天|周|/))"
 )
 
 
