@@ -37,6 +37,7 @@ class Settings:
     media_host: str
     media_port: int
     media_addresses: tuple[str, ...]
+    media_dscp: str
     relays: int
     database_url: str | None = field(repr=False)
     """None: the embedded PostgreSQL. May hold a password."""
@@ -142,6 +143,12 @@ def _level(text: str) -> str:
     return text
 
 
+def _on_off(text: str) -> str:
+    if text not in ("on", "off"):
+        raise ValueError("on or off")
+    return text
+
+
 def _turn_urls(text: str) -> tuple[str, ...]:
     urls = _names(text.replace(" ", ""))
     if not all(_TURN_URL.fullmatch(url) for url in urls):
@@ -179,6 +186,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MEDIA_PORT", "8081", "UDP and TCP port of the first relay; each further relay takes the next one.", _port),
     Setting("MEDIA_ADDRESSES", "(MEDIA_HOST)", "Addresses at which browsers reach the relays; needed when "
             "MEDIA_HOST is 0.0.0.0 or ::.", _addresses),
+    Setting("MEDIA_DSCP", "on", "on: marks that let a network prefer speech (RFC 8837); off: none.", _on_off),
     Setting("RELAYS", "(number of CPU cores)", "How many relay processes.", _count),
     Setting("DATABASE_URL", "(embedded PostgreSQL)", "A PostgreSQL 15-18 of yours: "
             "postgresql://user:password@host/database, whose user owns the database.", _database_url),

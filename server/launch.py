@@ -51,7 +51,7 @@ class Launcher:
         argv = [
             "signaling.net.worker", "--control", self.relay_socket(index), "--udp",
             f"{endpoint}:{settings.media_port + index}", "--public-address", ",".join(settings.media_addresses),
-            "--index", str(index),
+            "--index", str(index), "--dscp", settings.media_dscp,
         ]  # fmt: skip
         name = f"relay-{index}"
         starter = self._starter(argv, name, {})

@@ -205,7 +205,7 @@ static void write_packet(relay *r, relay_output *o, const packet_in *in, int aga
         peer->sent[peer->wide_sequence % RELAY_SENT_SLOTS] = (relay_sent){in->now, (uint32_t)n, peer->wide_sequence};
         peer->wide_sequence++;
     }
-    queue_packet(r, peer, n);
+    queue_packet(r, peer, n, o->traffic_class);
     r->totals.packets_out++;
     if (again)
         return;

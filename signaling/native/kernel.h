@@ -24,7 +24,7 @@
 typedef int (*srtp_call)(void *session, void *packet, int *size);
 
 typedef struct { relay_address address; relay_peer *peer; int state; } table_slot; /* state 0 free, 1 used, 2 removed */
-typedef struct { relay_address address; int size, next; } out_packet;
+typedef struct { int size, next, traffic_class; } out_packet;
 
 typedef struct {
     int marker, payload_type, size, payload_at, payload_end, extension_at, profile;
@@ -33,7 +33,7 @@ typedef struct {
 } rtp_header;
 
 struct relay {
-    int fd, is_v6, segmentation;
+    int fd, is_v6, segmentation, control_class;
     double due, found_at; /* of the next poll; the last datagram */
     srtp_call protect, unprotect, protect_rtcp, unprotect_rtcp;
     relay_counters totals;
@@ -76,7 +76,7 @@ int red_join(const relay_output *o, const rtp_header *h, const uint8_t *own, uin
 
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now);
 void tap(relay_stream *s, const uint8_t *data, int size, double now);
-void queue_packet(relay *r, relay_peer *peer, int size);
+void queue_packet(relay *r, relay_peer *peer, int size, int traffic_class);
 void queue_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size);
 uint8_t *out_slot(relay *r);
 void flush(relay *r);

@@ -72,10 +72,11 @@ uint8_t *out_slot(relay *r)
 }
 
 /* The packet just written into the slot belongs to this peer. */
-void queue_packet(relay *r, relay_peer *peer, int size)
+void queue_packet(relay *r, relay_peer *peer, int size, int traffic_class)
 {
     int slot = r->out_count++;
     r->packets[slot].size = size;
+    r->packets[slot].traffic_class = traffic_class;
     r->packets[slot].next = -1;
     if (peer->is_pending) {
         r->packets[peer->pending_last].next = slot;
@@ -92,34 +93,52 @@ void queue_packet(relay *r, relay_peer *peer, int size)
     r->pending_tail = peer;
 }
 
+#define CONTROL_BYTES (CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int)))
+
 typedef struct {
     struct mmsghdr messages[MAX_MESSAGES];
     struct sockaddr_storage addresses[MAX_MESSAGES];
     struct iovec vectors[OUT_SLOTS];
-    char control[MAX_MESSAGES][CMSG_SPACE(sizeof(uint16_t))];
+    char control[MAX_MESSAGES][CONTROL_BYTES];
     int message_count, vector_count;
 } outgoing;
 
-static void set_segment(struct msghdr *m, char *control, uint16_t size)
+/* One more control message behind those that are there. */
+static void add_control(struct msghdr *m, int level, int type, const void *value, size_t size)
 {
-    struct cmsghdr *c;
-    m->msg_control = control;
-    m->msg_controllen = CMSG_SPACE(sizeof size);
-    c = CMSG_FIRSTHDR(m);
-    c->cmsg_level = IPPROTO_UDP;
-    c->cmsg_type = UDP_SEGMENT;
-    c->cmsg_len = CMSG_LEN(sizeof size);
-    memcpy(CMSG_DATA(c), &size, sizeof size);
+    struct cmsghdr *c = (struct cmsghdr *)((char *)m->msg_control + m->msg_controllen);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), value, size);
+    m->msg_controllen += CMSG_SPACE(size);
 }
 
-/* A run that the kernel would not cut: one datagram a packet, and never cut again. */
-static void send_singly(relay *r, struct msghdr *m)
+/* DSCP: by the address's own family, since a mapped one goes out as IPv4 (RFC 3493 §3.7). */
+static void set_class(const relay *r, struct msghdr *m, const relay_address *to, int traffic_class)
 {
+    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+    if (r->control_class < 0)
+        return;
+    if (memcmp(to->ip, mapped, sizeof mapped) == 0)
+        add_control(m, IPPROTO_IP, IP_TOS, &traffic_class, sizeof traffic_class);
+    else
+        add_control(m, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof traffic_class);
+}
+
+/* A run that the kernel would not cut: one datagram a packet, and never cut again. The mark stands first. */
+static void send_singly(relay *r, struct msghdr *run)
+{
+    struct msghdr m = *run;
     size_t i;
     r->segmentation = 0;
-    for (i = 0; i < m->msg_iovlen; i++)
-        if (sendto(r->fd, m->msg_iov[i].iov_base, m->msg_iov[i].iov_len, MSG_DONTWAIT, m->msg_name, m->msg_namelen) < 0)
+    m.msg_iovlen = 1;
+    m.msg_controllen = r->control_class < 0 ? 0 : CMSG_SPACE(sizeof(int));
+    for (i = 0; i < run->msg_iovlen; i++) {
+        m.msg_iov = run->msg_iov + i;
+        if (sendmsg(r->fd, &m, MSG_DONTWAIT) < 0)
             r->totals.dropped[RELAY_DROP_SEND]++;
+    }
 }
 
 static void send_messages(relay *r, outgoing *out)
@@ -134,7 +153,7 @@ static void send_messages(relay *r, outgoing *out)
         }
         if (errno == EINTR)
             continue;
-        if ((errno == EIO || errno == EINVAL || errno == EOPNOTSUPP) && m->msg_controllen)
+        if ((errno == EIO || errno == EINVAL || errno == EOPNOTSUPP) && m->msg_iovlen > 1)
             send_singly(r, m);
         else if (errno != ECONNREFUSED) /* tells of an earlier packet's fate */
             r->totals.dropped[RELAY_DROP_SEND] += (int64_t)m->msg_iovlen;
@@ -147,22 +166,27 @@ static void send_messages(relay *r, outgoing *out)
 static int add_run(relay *r, outgoing *out, relay_peer *peer, int slot)
 {
     int n = out->message_count++, run = 0, size = r->packets[slot].size, total = 0, last;
+    int traffic_class = r->packets[slot].traffic_class;
+    uint16_t segment = (uint16_t)size;
     struct msghdr *m = &out->messages[n].msg_hdr;
     memset(m, 0, sizeof *m);
     m->msg_name = &out->addresses[n];
     m->msg_namelen = address_to(r, &out->addresses[n], &peer->address);
     m->msg_iov = out->vectors + out->vector_count;
+    m->msg_control = out->control[n];
+    set_class(r, m, &peer->address, traffic_class);
     do {
         last = r->packets[slot].size;
         m->msg_iov[run++] = (struct iovec){r->out + (size_t)slot * RELAY_SLOT_BYTES, (size_t)last};
         total += last;
         slot = r->packets[slot].next;
     } while (r->segmentation && slot >= 0 && run < MAX_SEGMENTS && last == size && r->packets[slot].size <= size
+             && r->packets[slot].traffic_class == traffic_class
              && total + r->packets[slot].size <= MAX_BATCH_BYTES);
     m->msg_iovlen = (size_t)run;
     out->vector_count += run;
     if (run > 1)
-        set_segment(m, out->control[n], (uint16_t)size);
+        add_control(m, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
     return slot;
 }
 
@@ -298,8 +322,12 @@ int relay_strangers(relay *r)
 void relay_send(relay *r, const relay_address *address, const uint8_t *data, int size)
 {
     struct sockaddr_storage to;
-    socklen_t length = address_to(r, &to, address);
-    if (sendto(r->fd, data, (size_t)size, MSG_DONTWAIT, (struct sockaddr *)&to, length) < 0)
+    struct iovec whole = {(void *)data, (size_t)size};
+    char control[CONTROL_BYTES];
+    struct msghdr m = {.msg_name = &to, .msg_namelen = address_to(r, &to, address), .msg_iov = &whole, .msg_iovlen = 1};
+    m.msg_control = control;
+    set_class(r, &m, address, r->control_class);
+    if (sendmsg(r->fd, &m, MSG_DONTWAIT) < 0)
         r->totals.dropped[RELAY_DROP_SEND]++;
 }
 
@@ -314,7 +342,7 @@ void queue_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)
         r->totals.dropped[RELAY_DROP_PROTECT]++;
         return;
     }
-    queue_packet(r, peer, size);
+    queue_packet(r, peer, size, r->control_class);
 }
 
 void relay_send_rtcp(relay *r, relay_peer *peer, const uint8_t *data, int size)

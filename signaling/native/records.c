@@ -75,7 +75,7 @@ int relay_bind(relay *r, const relay_address *address, relay_peer *peer)
     return 0;
 }
 
-relay *relay_open(int fd, int is_v6, int segmentation, const relay_srtp *srtp)
+relay *relay_open(int fd, int is_v6, int segmentation, int control_class, const relay_srtp *srtp)
 {
     relay *r = calloc(1, sizeof *r);
     int i, on = 1;
@@ -84,6 +84,7 @@ relay *relay_open(int fd, int is_v6, int segmentation, const relay_srtp *srtp)
     r->fd = fd;
     r->is_v6 = is_v6;
     r->segmentation = segmentation;
+    r->control_class = control_class;
     r->protect = (srtp_call)srtp->protect;
     r->unprotect = (srtp_call)srtp->unprotect;
     r->protect_rtcp = (srtp_call)srtp->protect_rtcp;

@@ -79,7 +79,7 @@ struct relay_output {
     relay_peer *peer;
     relay_output *replaces; /* goes on with its numbers at the first key frame */
     uint32_t ssrc, rtx_ssrc;
-    int payload_type, rtx_payload_type, is_on, waits, follows;
+    int traffic_class, payload_type, rtx_payload_type, is_on, waits, follows;
     uint16_t sequence_offset, rtx_sequence, last_sequence;
     uint32_t timestamp_offset, last_timestamp;
     int64_t packets, octets;
@@ -102,7 +102,8 @@ typedef struct { int64_t datagrams, packets_in, packets_out, dropped[16]; } rela
 
 typedef struct { void *protect, *unprotect, *protect_rtcp, *unprotect_rtcp; } relay_srtp;
 
-relay *relay_open(int fd, int is_v6, int segmentation, const relay_srtp *srtp);
+/* control_class: the IP header's byte for what is not media; -1: no packet is marked at all */
+relay *relay_open(int fd, int is_v6, int segmentation, int control_class, const relay_srtp *srtp);
 void relay_close(relay *r);
 relay_counters *relay_totals(relay *r);
 relay_leftover *relay_leftovers(relay *r);

@@ -9,6 +9,7 @@ from pylibsrtp._binding import ffi as srtp_ffi
 from pylibsrtp._binding import lib as srtp_lib
 
 from signaling.media import codecs
+from signaling.media.dscp import CONTROL, traffic_class
 from signaling.media.guard import Datagram, is_plausible_dtls
 from signaling.net import native
 from signaling.net.channel import Channel
@@ -150,6 +151,7 @@ class NativeOutput:
 
     def __init__(self, c: Any, stream: NativeStream, peer: NativePeer, terms: OutputTerms) -> None:
         self.c, self.stream, self.peer, self.terms = c, stream, peer, terms
+        c.traffic_class = traffic_class(terms.dscp)
         c.peer, c.ssrc, c.rtx_ssrc = peer.c, terms.ssrc, terms.rtx_ssrc
         c.payload_type, c.rtx_payload_type, c.is_on = terms.payload_type, terms.rtx_payload_type, 1
         c.red_payload_type = terms.red_payload_type
@@ -266,13 +268,14 @@ class NativeTable:
 class NativePlane:
     """All traffic of one UDP port, through the kernel."""
 
-    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None) -> None:
+    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None, marking: bool = True) -> None:
         self._library = native_library()
         calls = ("protect", "unprotect", "protect_rtcp", "unprotect_rtcp")
         pointers = [srtp_ffi.addressof(srtp_lib, f"srtp_{name}") for name in calls]
         srtp = ffi.new("relay_srtp *", [ffi.cast("void *", int(srtp_ffi.cast("uintptr_t", p))) for p in pointers])
         gso = has_segmentation(sock) if segmentation is None else segmentation
-        relay = self._library.relay_open(sock.fileno(), int(sock.family == socket.AF_INET6), int(gso), srtp)
+        is_v6, control = sock.family == socket.AF_INET6, traffic_class(CONTROL) if marking else -1
+        relay = self._library.relay_open(sock.fileno(), int(is_v6), int(gso), control, srtp)
         if relay == ffi.NULL:
             raise MemoryError("the kernel's buffers")
         self._relay = ffi.gc(relay, self._library.relay_close)

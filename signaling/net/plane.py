@@ -12,10 +12,11 @@ import struct
 from pylibsrtp._binding import ffi
 
 from signaling.media import feedback, frames, red, rtcp, rtp
+from signaling.media.dscp import traffic_class
 from signaling.media.guard import MAX_DATAGRAM_BYTES, Datagram, classify, is_plausible_dtls
 from signaling.net.channel import Channel
 from signaling.net.counters import Counters
-from signaling.net.port import Address, Sender, plain_address
+from signaling.net.port import Address, Marked, Sender, plain_address
 from signaling.net.records import (
     WIDE_WINDOW,
     Leftover,
@@ -95,15 +96,15 @@ class Table:
 class Plane:
     """All traffic of one UDP port."""
 
-    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None) -> None:
+    def __init__(self, sock: socket.socket, *, segmentation: bool | None = None, marking: bool = True) -> None:
         self._sock = sock
-        self._sender = Sender(sock, segmentation=segmentation)
+        self._sender = Sender(sock, segmentation=segmentation, marking=marking)
         self.table = Table()
         self._in = ffi.new("char[]", MAX_DATAGRAM_BYTES + 4)
         self._in_view = memoryview(ffi.buffer(self._in))
         self._out = ffi.new("char[]", MAX_DATAGRAM_BYTES + HEADROOM + MAX_TRAILER_BYTES)
         self._out_view = memoryview(ffi.buffer(self._out))
-        self._waiting: dict[Peer, list[bytes]] = {}
+        self._waiting: dict[Peer, list[Marked]] = {}
         self._leftovers: list[Leftover] = []
         self._reporting: dict[Peer, None] = {}
         """Publishers with arrivals that no feedback has told."""
@@ -338,7 +339,7 @@ class Plane:
             return
         if output.wide_id:
             peer.note_sent(size, now)
-        self._waiting.setdefault(peer, []).append(bytes(self._out_view[:size]))
+        self._waiting.setdefault(peer, []).append((traffic_class(terms.dscp), bytes(self._out_view[:size])))
         self.counters.packets_out += 1
         if not again:
             output.count(header, len(payload), now)

@@ -59,6 +59,8 @@ class StreamTerms:
     repaired: "Stream | None" = None
     """For an RTX stream, the stream that it repairs."""
     red_payload_type: int = 0
+    dscp: int = 0
+    """The mark of its packets (signaling/media/dscp.py)."""
     """Of packets that carry earlier frames again (RFC 2198), 0 when not agreed."""
 
 
@@ -74,6 +76,8 @@ class OutputTerms:
     extensions: dict[str, int] = field(default_factory=dict)
     """The subscriber's ids by URI."""
     red_payload_type: int = 0
+    dscp: int = 0
+    """The mark of its packets (signaling/media/dscp.py)."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """How a layer reaches a subscriber: outputs of the packet plane, and the change from one layer to another."""
 
 from signaling.media import codecs
+from signaling.media.dscp import dscp
 from signaling.media.negotiation import Sent
 from signaling.net.native_plane import NativePlane
 from signaling.net.plane import Plane
@@ -66,4 +67,5 @@ def terms_of(sent: Sent) -> OutputTerms:
     if not sent.has_transport_cc:
         ids.pop(codecs.TRANSPORT_CC, None)
     numbers = (sent.outgoing.ssrc, chosen.payload_type, rtx, chosen.rtx or 0)
-    return OutputTerms(*numbers, sent.mid, ids, chosen.red or 0)
+    mark = dscp(sent.outgoing.kind, sent.outgoing.source)
+    return OutputTerms(*numbers, sent.mid, ids, chosen.red or 0, mark)

@@ -48,6 +48,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--udp", required=True, type=_host_port, metavar="HOST:PORT", help="where media is received")
     parser.add_argument("--public-address", required=True, type=_addresses, metavar="A[,B]", help="candidates")
     parser.add_argument("--plane", choices=("auto", "native", "python"), default="auto", help="packet loop")
+    parser.add_argument("--dscp", choices=("on", "off"), default="on", help="mark packets for the network (RFC 8837)")
     parser.add_argument("--index", type=int, default=0, metavar="N", help="number of this relay")
     return parser.parse_args(arguments)
 
@@ -66,15 +67,15 @@ def _addresses(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(f"IP addresses with commas: {error}") from None
 
 
-def open_plane(sock: socket.socket, choice: str) -> Plane:
+def open_plane(sock: socket.socket, choice: str, *, marking: bool) -> Plane:
     """Return the packet loop: in C where it is built (`auto`), else in Python; OSError when `native` is not there."""
     if choice != "python":
         try:
-            return NativePlane(sock)  # type: ignore[return-value]  # the same interface, tested on both
+            return NativePlane(sock, marking=marking)  # type: ignore[return-value]  # the same interface, tested on both
         except OSError:
             if choice == "native":
                 raise
-    return Plane(sock)
+    return Plane(sock, marking=marking)
 
 
 async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortSelector) -> None:
@@ -87,10 +88,10 @@ async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortS
         addresses = tuple((address, bound) for address in options.public_address)
         bridge = TcpBridge((options.udp[0], bound))
         has_tcp = await _start(bridge, options.udp[0], bound)
-        plane, certificate = open_plane(sock, options.plane), dtls.make_certificate()
+        plane = open_plane(sock, options.plane, marking=options.dscp == "on")
         around = Surroundings(
             plane,
-            certificate,
+            dtls.make_certificate(),
             addresses,
             tasks,
             has_tcp,
@@ -101,7 +102,6 @@ async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortS
         clockwork = Clockwork(registry)
         server = ControlServer(registry, options.index)
         await server.start(options.control)
-        plane = around.plane
         serve = plane.serve if isinstance(plane, NativePlane) else Pump(sock, plane.poll, lambda: plane.work).serve
         selector.attach(serve, clockwork.receive)
         running = [tasks.create_task(server.tell()), tasks.create_task(_tick(clockwork))]

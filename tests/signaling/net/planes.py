@@ -81,10 +81,10 @@ class FakePeer:
 class Bench:
     """A plane with its port."""
 
-    def __init__(self, kind: type, *, segmentation: bool | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, kind: type, *, host: str = "127.0.0.1", **options: bool | None) -> None:
         self.sock = open_port(host, 0)
         self.address = self.sock.getsockname()[:2]
-        self.plane = kind(self.sock, segmentation=segmentation)
+        self.plane = kind(self.sock, **options)
         self.peers: list[FakePeer] = []
 
     def peer(self, profile: str = "gcm") -> FakePeer:
