@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from records.access import Action, Object
+from records.actors import Actor
 from records.audit.leaf import AuditAction, AuditEvent, AuditOutcome, leaf
 from records.errors import AccessDenied, RecordsError
 from records.store.repository import Repository
@@ -48,11 +49,17 @@ class Audit(Repository):
 
     def __init__(self, unit: "Unit") -> None:
         super().__init__(unit)
-        self._events: list[AuditEvent] = []
+        self._events: list[tuple[AuditEvent, Actor]] = []
 
     async def record(self, action: AuditAction | str, entity_type: str, **fields: Unpack[AuditFields]) -> None:
         """Add an entry. It is appended to the chain when the unit ends, in the same transaction."""
-        self._events.append(AuditEvent(AuditAction(action), entity_type, **fields))
+        self.record_of(self._unit.actor, action, entity_type, **fields)
+
+    def record_of(
+        self, actor: Actor, action: AuditAction | str, entity_type: str, **fields: Unpack[AuditFields]
+    ) -> None:
+        """Add an entry of one of several requests that this unit serves together."""
+        self._events.append((AuditEvent(AuditAction(action), entity_type, **fields), actor))
 
     def committing(self) -> list[str]:
         """Return the leaves to append before the commit."""
@@ -62,12 +69,14 @@ class Audit(Repository):
         """Return the leaves to append after a rollback: reads happened all the same, writes did not."""
         code = error.code if isinstance(error, RecordsError) else "failed"
         events = [
-            dataclasses.replace(event, outcome=AuditOutcome.REFUSED, detail=code) if event.action in _WRITES else event
-            for event in self._events
+            (dataclasses.replace(event, outcome=AuditOutcome.REFUSED, detail=code), actor)
+            if event.action in _WRITES
+            else (event, actor)
+            for event, actor in self._events
         ]
         if isinstance(error, RecordsError):
             outcome = AuditOutcome.DENIED if isinstance(error, AccessDenied) else AuditOutcome.REFUSED
-            events.append(AuditEvent(AuditAction.EXECUTE, "unit", outcome=outcome, detail=code))
+            events.append((AuditEvent(AuditAction.EXECUTE, "unit", outcome=outcome, detail=code), self._unit.actor))
         return self._leaves(events)
 
     async def search(self, *, patient_id: UUID | None = None, entity_type: str | None = None,
@@ -86,8 +95,8 @@ class Audit(Repository):
         await self.record("R", "audit", patient_id=patient_id)
         return [Recorded(row.number, _time(row.recorded_us), row.leaf) for row in rows]
 
-    def _leaves(self, events: Sequence[AuditEvent]) -> list[str]:
-        return [leaf(event, self._unit.actor, self._unit.now) for event in events]
+    def _leaves(self, events: Sequence[tuple[AuditEvent, Actor]]) -> list[str]:
+        return [leaf(event, actor, self._unit.now) for event, actor in events]
 
 
 def _time(recorded_us: int) -> datetime:

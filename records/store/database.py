@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +24,9 @@ from records.store.faults import FAULTS, translate
 from records.store.keys import ROOT_KINDS, Keys
 from records.store.tables import metadata, tenant
 from records.store.unit import Link, Unit
+
+if TYPE_CHECKING:
+    from records.store.resource_groups import ResourceGroups
 
 APP_ROLE = "teleconsult_app"  # migrations/protection.py grants it what it may do
 DEFAULT_TENANT = UUID("00000000-0000-4000-8000-000000000001")  # migration 0001 inserts it
@@ -74,6 +78,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections and forget all keys."""
+        if "resource_groups" in self.__dict__:
+            await self.resource_groups.close()
         self.keyring.cache.forget()
         await self.engine.dispose()
 
@@ -86,6 +92,13 @@ class Database:
         except StoreUnavailable:
             is_reachable = False
         return Readiness(is_reachable, await self.keyring.provider.healthy())
+
+    @cached_property
+    def resource_groups(self) -> "ResourceGroups":
+        """Like requests for FHIR resources, served together; loaded on first use, as `Unit.resources` is."""
+        from records.store.resource_groups import ResourceGroups
+
+        return ResourceGroups(self)
 
     @asynccontextmanager
     async def unit(self, actor: Actor) -> AsyncIterator[Unit]:

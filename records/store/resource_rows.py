@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -57,18 +57,22 @@ async def opened(unit: Unit, record: Any) -> Stored:
 
 async def opened_all(unit: Unit, records: Sequence[Any]) -> list[Stored]:
     """Give rows with their content opened, keys fetched in one query; those of erased patients are left out."""
-    owners = {record["patient_id"] for record in records if record["patient_id"] is not None}
-    missing = [owner for owner in owners if not unit.keys.has(owner)]
-    readable = owners - set(missing)
-    if missing:
-        rows: dict[UUID, list[tuple[int, int, bytes]]] = {}
-        for row in await unit.raw.fetch(KEYS_OF_MANY, unit.actor.tenant_id, missing):
-            key = (row["version"], row["tenant_key_version"], row["wrapped"])
-            rows.setdefault(row["patient_id"], []).append(key)
-        for owner, keys in rows.items():
-            await unit.keys.adopt(owner, keys)
-            readable.add(owner)
+    readable = await load_keys(unit, [record["patient_id"] for record in records])
     return [await opened(unit, r) for r in records if r["patient_id"] is None or r["patient_id"] in readable]
+
+
+async def load_keys(unit: Unit, patient_ids: Iterable[UUID | None]) -> set[UUID]:
+    """Have the keys of many patients at hand, by one query for those that are not; give whose there are."""
+    owners = {each for each in patient_ids if each is not None}
+    missing = [owner for owner in owners if not unit.keys.has(owner)]
+    if not missing:
+        return owners
+    rows: dict[UUID, list[tuple[int, int, bytes]]] = {}
+    for row in await unit.raw.fetch(KEYS_OF_MANY, unit.actor.tenant_id, missing):
+        rows.setdefault(row["patient_id"], []).append((row["version"], row["tenant_key_version"], row["wrapped"]))
+    for owner, keys in rows.items():
+        await unit.keys.adopt(owner, keys)
+    return (owners - set(missing)) | rows.keys()
 
 
 class IndexRows:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from records.fhir import text
 from records.fhir.errors import (
     BusinessRule,
     Conflict,
@@ -16,8 +15,6 @@ from records.fhir.errors import (
     ResourceUnknown,
     VersionConflict,
 )
-from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
-from records.fhir.index import index_of
 from records.fhir.query import Access, Query
 from records.store.pages import Page, open_page
 from records.store.projection import projected
@@ -25,17 +22,14 @@ from records.store.resource_history import HistoryPage, HistoryQuery, find_histo
 from records.store.resource_rows import (
     COLUMNS,
     FIELD,
-    INSERT,
-    KEY_ROWS,
     LOCKED,
     SUPERSEDE,
-    IndexRows,
     Stored,
-    cell,
     joined,
     opened,
     opened_all,
 )
+from records.store.resource_writes import insert_all, replace_all
 from records.store.search_run import SearchResult, run_search
 from records.store.search_sql import Statement
 
@@ -97,7 +91,7 @@ class Resources:
                 return saved
             if how.expected_version is not None:
                 raise VersionConflict("there is no such resource, so it has no version to match")
-            (created,) = await self._insert([resource], how)
+            (created,) = await insert_all(self._unit, [resource], how.origin, is_fresh=how.is_fresh)
             if created is not None:
                 await self._allow(how.access, created.type, created.row, "c" if how.must_be_new else "u")
                 return created
@@ -177,7 +171,7 @@ class Resources:
 
     async def create_all(self, resources: Sequence[Json], access: Access | None) -> list[Stored]:
         """Create valid resources whose ids were drawn at random just now, in one statement. Raises Conflict."""
-        created = await self._insert(resources, Write(must_be_new=True, is_fresh=True, access=access))
+        created = await insert_all(self._unit, resources, is_fresh=True)
         found = [stored for stored in created if stored is not None]
         if len(found) < len(resources):
             raise Conflict("an id was drawn twice; try again")
@@ -185,80 +179,14 @@ class Resources:
             await self._allow(access, stored.type, stored.row, "c")
         return found
 
-    async def _insert(self, resources: Sequence[Json], how: Write) -> list[Stored | None]:
-        """Give what was created; None where the id exists already."""
-        now = self._unit.now
-        fresh = [owner for r in resources if (owner := _own_key(r)) and how.is_fresh]
-        keys = [await self._unit.keys.draw(owner) for owner in fresh]
-        owners = [await self._key_owner(r) for r in resources]
-        contents = [text.dumps(with_meta(r, 1, now)) for r in resources]
-        sealed = [
-            await self._unit.seal(owner, cell(r["resourceType"], r["id"], 1), content)
-            for r, owner, content in zip(resources, owners, contents, strict=True)
-        ]
-        new_patients = [fresh, [root for _, root, _ in keys], [wrapped for *_, wrapped in keys]]
-        columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-        index = joined([IndexRows(self._unit, index_of(r)) for r in resources])
-        found = await self._unit.raw.fetch(INSERT, self._tenant, now, how.origin, *new_patients, *columns, *index)
-        rows = {record["n"]: record["row"] for record in found}
-        created: list[Stored | None] = []
-        for number, (resource, owner, content) in enumerate(zip(resources, owners, contents, strict=True), 1):
-            type_, id_, row = resource["resourceType"], resource["id"], rows.get(number)
-            if row is None:
-                created.append(None)
-                continue
-            stored = Stored(type_, id_, 1, now, content, False, owner, row, how.origin, is_new=True, is_changed=True)
-            await self._audit("C", stored)
-            created.append(stored)
-        return created
-
     async def _update(self, resource: Json, current: Stored, how: Write) -> Stored:
         _check(current, how)
-        if not current.deleted and says_the_same(resource, text.loads(current.content)):
-            return current
-        owner = await self._key_owner(resource)
-        if current.patient_id is not None and owner != current.patient_id:
-            raise BusinessRule("a resource stays with its patient; delete it and create another")
-        version, now = current.version + 1, self._unit.now
-        content = text.dumps(with_meta(resource, version, now))
-        sealed = await self._unit.seal(owner, cell(current.type, current.id, version), content)
-        row = ([current.row], [version], [owner], [sealed])
-        index = joined([IndexRows(self._unit, index_of(resource))])
-        await self._unit.raw.execute(SUPERSEDE, self._tenant, now, how.origin, *row, *index)
-        changed = replace(
-            current, version=version, updated_at=now, content=content, deleted=False, patient_id=owner,
-            is_new=current.deleted, is_changed=True,
-        )  # fmt: skip
-        await self._audit("U", changed)
-        return changed
-
-    async def _key_owner(self, resource: Json) -> UUID | None:
-        """Give the patient whose key seals the resource; a patient that only FHIR knows gets a key here."""
-        owner = key_owner(patient_id_of(resource))
-        if owner is None or self._unit.keys.has(owner):
-            return owner
-        rows = await self._unit.raw.fetch(KEY_ROWS, self._tenant, owner)
-        if not rows:
-            sql = (
-                "insert into patient (tenant_id, id, lang, created_at, updated_at) values ($1, $2, 'en', $3, $3)"
-                " on conflict do nothing returning id"
-            )
-            if await self._unit.raw.fetchval(sql, self._tenant, owner, self._unit.now):
-                await self._unit.keys.create_patient(owner, self._unit.now)
-                return owner
-            rows = await self._unit.raw.fetch(KEY_ROWS, self._tenant, owner)  # of another writer, or of an erased one
-        await self._unit.keys.adopt(owner, [tuple(row) for row in rows])
-        return owner
+        return (await replace_all(self._unit, [(resource, current)], how.origin))[0]
 
     async def _audit(self, action: str, stored: Stored, detail: str | None = None) -> None:
         await self._unit.audit.record(
             action, stored.type, entity_id=stored.id, patient_id=stored.patient_id, detail=detail
         )
-
-
-def _own_key(resource: Json) -> UUID | None:
-    """The key that a new Patient brings."""
-    return key_owner(resource["id"]) if resource["resourceType"] == "Patient" else None
 
 
 def _check(current: Stored, how: Write) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from records.actors import Actor
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.query import Include, Order, Query
 from records.store.pages import Page, seal_page
@@ -51,9 +52,46 @@ async def run_search(unit: Unit, statement: Statement, queries: Sequence[Query],
     if not wants_total and not has_more and not page.position:
         total = len(matches)
     included = await _included(unit, statement, queries, matches)
-    await _audit(unit, shape.type if len(queries) == 1 else "Resource", [*matches, *included])
+    _audit(unit, unit.actor, shape.type if len(queries) == 1 else "Resource", [*matches, *included])
     ends = [_position(record, shape.order) for record in records[:1] + records[-1:]]
     return SearchResult(matches, included, total, *await _around(unit, page, has_more, ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One of several searches of a client."""
+
+    actor: Actor
+    query: Query
+    page: Page
+
+
+def is_plain(query: Query, page: Page) -> bool:
+    """Whether the search is answered by its matches in the usual order alone, so that it can share a statement."""
+    wants_total = query.total == "accurate" or query.summary == "count" or not query.count
+    return not (wants_total or query.includes or query.order or page.position or page.compartment)
+
+
+async def run_plain(unit: Unit, statement: Statement, asked: Sequence[Asked]) -> list[SearchResult]:
+    """Give the first pages of several plain searches of one type in one statement; keys fetched by one query."""
+    branches = []
+    for number, each in enumerate(asked):
+        conditions = _conditions(statement, each.query, each.page)
+        branches.append(
+            f"(select {number} as n, p.* from ({_page_sql(statement, [(each.query, conditions)], each.page)}) p)"
+        )
+    records = await unit.raw.fetch(f"{' union all '.join(branches)} order by n, row", *statement.values)
+    opened = {s.row: s for s in await opened_all(unit, list({r["row"]: r for r in records}.values()))}
+    found = []
+    for number, each in enumerate(asked):
+        mine = [r for r in records if r["n"] == number]
+        page = mine[: each.query.count]
+        matches = [opened[r["row"]] for r in page if r["row"] in opened]
+        has_more = len(mine) > len(page)
+        _audit(unit, each.actor, each.query.type, matches)
+        around = await _around(unit, each.page, has_more, [_position(r, ()) for r in page[:1] + page[-1:]])
+        found.append(SearchResult(matches, [], None if has_more else len(matches), *around))
+    return found
 
 
 async def _around(
@@ -203,8 +241,8 @@ def _reverse_sql(statement: Statement, include: Include, frontier: Sequence[Stor
     )
 
 
-async def _audit(unit: Unit, type_: str, found: Sequence[Stored]) -> None:
+def _audit(unit: Unit, actor: Actor, type_: str, found: Sequence[Stored]) -> None:
     """One entry for the query, one for each patient whose data was in the answer (IHE BALP)."""
-    await unit.audit.record("E", type_, detail=f"search, {len(found)} found")
+    unit.audit.record_of(actor, "E", type_, detail=f"search, {len(found)} found")
     for patient_id in dict.fromkeys(s.patient_id for s in found if s.patient_id is not None):
-        await unit.audit.record("R", type_, patient_id=patient_id, detail="search")
+        unit.audit.record_of(actor, "R", type_, patient_id=patient_id, detail="search")

@@ -32,6 +32,7 @@ from records.fhir.interactions import INTERACTIONS
 from records.fhir.outcome import operation_outcome
 from records.fhir.query import Access
 from records.store.database import DEFAULT_TENANT, Database
+from records.store.resource_groups import Request
 from records.store.resource_rows import Stored
 from server.auth.smart_tokens import Authorised, TokenRefused
 from server.http.smart_services import IN_WORK, TOKENS, base_url, request_id
@@ -100,6 +101,12 @@ class Call:
         """Refuse what the type does not do at all, before its body is read."""
         if interaction not in INTERACTIONS[type_]:
             raise NoSuchInteraction(f"{type_} has no {interaction}; see metadata")
+
+    def asks(self, interaction: str, **what: Any) -> Request | None:
+        """Give the request as one that others may share a transaction with; None where the type has no such thing."""
+        if interaction not in INTERACTIONS[self.type]:
+            return None
+        return Request(self.actor, self.access, self.type, **what)
 
     def prefer(self, name: str) -> str:
         """Give a value of the Prefer header (RFC 7240), empty when it isn't there."""

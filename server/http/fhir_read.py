@@ -23,6 +23,9 @@ from server.http.fhir_search import parameters_of
 
 async def read(call: Call) -> web.Response:
     """GET [type]/[id]"""
+    shared = call.asks("read", id=call.id)
+    if shared is not None and (stored := await call.database.resource_groups.read(shared)) is not None:
+        return _resource(call, stored)
     async with call.database.unit(call.actor) as unit:
         call.need(call.type, "read", "r")
         if call.type == "AuditEvent":

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from records.fhir.bundle import Entry, part_of, searchset
-from records.fhir.errors import BadSearch, Forbidden, NotSupported, UnknownType, UnsupportedBody
+from records.fhir.errors import BadSearch, FhirError, Forbidden, NotSupported, UnknownType, UnsupportedBody
 from records.fhir.interactions import COMPARTMENTS, INTERACTIONS, SERVED_TYPES
 from records.fhir.query import Query
 from records.fhir.search import Surroundings, parse_searches
@@ -28,11 +28,28 @@ async def search(call: Call) -> web.Response:
     """GET [type]?… and POST [type]/_search"""
     type_ = call.type
     pairs = await parameters_of(call)
+    page = Page(call.access.client_id, pairs, type_)
+    shared = await _shared(call, page)
+    if shared is not None:
+        return answer(200, shared)
     async with call.database.unit(call.actor) as unit:
         call.need(type_, "search-type", "s")
         if type_ == "AuditEvent":
             return answer(200, await search_audit_events(unit, call, pairs))
-        return answer(200, await searchset_of(call, unit, [type_], Page(call.access.client_id, pairs, type_)))
+        return answer(200, await searchset_of(call, unit, [type_], page))
+
+
+async def _shared(call: Call, page: Page) -> bytes | None:
+    """Give the searchset of a plain search, run together with others; None for any other, and for one to be refused."""
+    if any(name == "_page" for name, _ in page.pairs):
+        return None
+    try:
+        (query,) = parse_searches([call.type], page.pairs, _surroundings(call))
+    except FhirError:  # a unit of its own records the refusal
+        return None
+    request = call.asks("search-type", query=query, page=page)
+    result = await call.database.resource_groups.search(request) if request is not None else None
+    return _searchset(call, query, result, page) if result is not None else None
 
 
 async def search_system(call: Call) -> web.Response:
@@ -99,12 +116,18 @@ async def searchset_of(call: Call, unit: Unit, types: Sequence[str], page: Page)
         page = await unit.resources.page(call.access.client_id, page.path, token)
         named = [t for n, v in page.pairs if n == "_type" for t in v.split(",") if t in types]
         types = list(dict.fromkeys(named)) or types
-    around = Surroundings(call.now, call.base, call.prefer("handling") == "strict")
-    queries = parse_searches(types, page.pairs, around)
-    result = await unit.resources.search(call.access, queries, page)
-    entries = [_entry(call, s, queries[0], "match") for s in result.matches]
-    entries += [_entry(call, s, queries[0], "include") for s in result.included]
-    return searchset(entries, _links(call, queries[0], result, page), result.total)
+    queries = parse_searches(types, page.pairs, _surroundings(call))
+    return _searchset(call, queries[0], await unit.resources.search(call.access, queries, page), page)
+
+
+def _surroundings(call: Call) -> Surroundings:
+    return Surroundings(call.now, call.base, call.prefer("handling") == "strict")
+
+
+def _searchset(call: Call, query: Query, result: SearchResult, page: Page) -> bytes:
+    entries = [_entry(call, s, query, "match") for s in result.matches]
+    entries += [_entry(call, s, query, "include") for s in result.included]
+    return searchset(entries, _links(call, query, result, page), result.total)
 
 
 def _entry(call: Call, stored: Stored, query: Query, mode: str) -> Entry:

@@ -35,6 +35,9 @@ async def create(call: Call) -> web.Response:
     call.supports(call.type, "create")
     resource = await checked_resource(call, call.type)
     criteria = parse_qsl(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
+    shared = None if criteria else call.asks("create", resource={**resource, "id": str(uuid4())})
+    if shared is not None and (created := await call.database.resource_groups.create(shared)) is not None:
+        return written(call, created)
     async with call.database.unit(call.actor) as unit:
         stored = await create_in(call, unit, resource, criteria)
     return written(call, stored)
@@ -58,6 +61,11 @@ async def update(call: Call) -> web.Response:
     call.supports(call.type, "update")
     resource = await checked_resource(call, call.type, call.id)
     how = Write(call.if_match(), call.request.headers.get("If-None-Match") == "*", access=call.access)
+    shared = call.asks("update", id=call.id, resource=resource, expected_version=how.expected_version)
+    if shared is not None and not how.must_be_new:
+        changed = await call.database.resource_groups.update(shared)
+        if changed is not None:
+            return written(call, changed)
     async with call.database.unit(call.actor) as unit:
         call.need(call.type, "update", "u")
         stored = await unit.resources.save(resource, how)
