@@ -75,6 +75,8 @@ class MediaLane:
             case e.RelayLayers(_, link, wishes, re):
                 await relay.set_layers(room, link, wishes)
                 return i.LinkTook(link, re)
+            case e.RelayNetwork(link, network):
+                await relay.set_network(room, link, network)
             case e.RelayMute(seat, source, muted):
                 await relay.set_muted(room, seat, source, muted)
             case e.RelayCloseLink(link):

@@ -19,6 +19,7 @@ MAX_TICKET_CHARACTERS = 256  # ours has 43
 MAX_SOURCES = 8  # two cameras, a screen, a microphone, and as many to come
 MAX_WISHES = 32  # a room of 16 seats with two pictures each
 MAX_STATS = 32
+MAX_NETWORK_CHARACTERS = 20  # the longest of the Network Information API is bluetooth
 MAX_HEIGHT_PX = 8_640
 MAX_COUNT = 2**53 - 1  # what a JavaScript number counts exactly
 
@@ -139,7 +140,8 @@ def _quality(body: Body) -> m.ClientQuality:
     for name, value in stats.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             body.refuse(f"stats.{name}", "a number")
-    return m.ClientQuality({name: float(value) for name, value in stats.items()})
+    network = body.optional_text("network", MAX_NETWORK_CHARACTERS)
+    return m.ClientQuality({name: float(value) for name, value in stats.items()}, network)
 
 
 def _is_finite(value: int | float) -> bool:
@@ -227,6 +229,8 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.SeatQuality: "quality",
     m.MediaStopped: "media-stopped",
     m.LayerChanged: "layer",
+    m.LayerSoon: "layer-soon",
+    m.Demand: "demand",
     m.Recording: "recording",
     m.Emergency: "emergency",
     m.Bye: "bye",
@@ -234,7 +238,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
 }
 # Media-rate signals and answers of the moment: the next one replaces them, so they are not replayed.
 UNJOURNALLED: frozenset[type[m.ServerMessage]] = frozenset(
-    {m.Welcome, m.Pong, m.Done, m.QueuePlace, m.Speaker, m.SeatQuality, m.MediaStopped, m.LayerChanged}
+    {m.Welcome, m.Pong, m.Done, m.QueuePlace, m.Speaker, m.SeatQuality, m.MediaStopped, m.LayerChanged, m.LayerSoon}
     | {m.Bye, m.Failure}
 )
 
@@ -281,7 +285,7 @@ def _plain(message: Any) -> dict[str, Any]:
     match message:
         case m.QueuePlace() | m.Unanswered() | m.Speaker() | m.SeatQuality() | m.MediaStopped() | m.Drop():
             pass
-        case m.LayerChanged() | m.Recording() | m.Emergency() | m.Bye() | m.Failure():
+        case m.LayerChanged() | m.LayerSoon() | m.Demand() | m.Recording() | m.Emergency() | m.Bye() | m.Failure():
             pass
         case _:
             assert_never(message)

@@ -114,9 +114,16 @@ class Commands:
                 return self._seats.tell_all(told)
             case reports.MediaStopped(_, seat, source, stopped):
                 return self._seats.tell_all(m.MediaStopped(seat, source, stopped))
-            case reports.LayerChanged() if event.seat in self._seats:
-                return self._seats.tell(self._seats[event.seat], m.LayerChanged(event.rung, event.cause))
+            case reports.LayerChanged():
+                return self._tell(event.seat, m.LayerChanged(event.rung, event.cause, event.of, event.source))
+            case reports.LayerSoon():
+                return self._tell(event.seat, m.LayerSoon(event.rung, event.of, event.source))
+            case reports.SourceDemand():
+                return self._tell(event.seat, m.Demand(event.source, event.rids, event.max_bps))
         return []
+
+    def _tell(self, seat: str, message: m.ServerMessage) -> list[e.Effect]:
+        return self._seats.tell(self._seats[seat], message) if seat in self._seats else []
 
     def _accept(self, seat: Seat) -> None:
         if seat.role not in PATIENT_SIDE:

@@ -181,8 +181,8 @@ class Consultation:
                 return self._seats.tell(seat, m.Pong(), re)
             case m.ChatText():
                 return self._chat.receive(seat, message, envelope)
-            case m.ClientQuality():
-                return []  # for the shell's metrics
+            case m.ClientQuality():  # its numbers are for the shell's metrics
+                return self._media.network(seat, message.network)
             case m.Publish() | m.Subscribe() | m.Answer() | m.Mute() | m.Layers():
                 return self._commands.negotiate(seat, message, re)
             case m.Leave():

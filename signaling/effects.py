@@ -122,6 +122,14 @@ class RelayLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayNetwork:
+    """Tell the relay over which kind of network a link goes."""
+
+    link: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
 class RelayCloseLink:
     """End one media link."""
 
@@ -169,6 +177,7 @@ RelayEffect = (
     | RelayAnswer
     | RelayMute
     | RelayLayers
+    | RelayNetwork
     | RelayCloseLink
     | RelayCloseRoom
 )

@@ -21,6 +21,8 @@ class Link:
     state: MediaLinkState = MediaLinkState.NEW
     generation: int = 0
     """Of the newest description that was sent or taken."""
+    network: str = ""
+    """Kind of network that the relay was told."""
 
     @property
     def is_flowing(self) -> bool:

@@ -91,6 +91,8 @@ class ClientQuality:
     """The client's own statistics; names to numbers."""
 
     stats: Mapping[str, float]
+    network: str | None = None
+    """Kind of network, as the browser names it: wifi, cellular, ethernet, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,10 +353,33 @@ class MediaStopped:
 
 @dataclass(frozen=True, slots=True)
 class LayerChanged:
-    """What the receiver gets now: high, mid, low or audio_only."""
+    """What the receiver gets of a picture now: high, mid, low or audio_only."""
 
     rung: str
     cause: str
+    seat: str = ""
+    """Who publishes the picture."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSoon:
+    """The receiver's line is too thin for a picture: this rung comes next; None when it has recovered."""
+
+    rung: str | None
+    seat: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What of the receiver's own source anybody has use for: send these layers and no more."""
+
+    source: str
+    rids: tuple[str, ...]
+    """Simulcast layers; "" for a source without; none when nobody watches."""
+    max_bps: int
+    """Ceiling of a voice; 0 is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +432,8 @@ ServerMessage = (
     | SeatQuality
     | MediaStopped
     | LayerChanged
+    | LayerSoon
+    | Demand
     | Recording
     | Emergency
     | Bye

@@ -64,6 +64,14 @@ class Negotiation:
         """Pass on how large the sender shows what it receives."""
         return [e.RelayLayers(seat.id, self._links.existing(seat, "down").id, message.wishes, re)]
 
+    def network(self, seat: Seat, name: str | None) -> list[e.Effect]:
+        """Pass on over which kind of network the sender receives, when it is another one."""
+        link = seat.links.get("down")
+        if link is None or not name or name == link.network or link.state is MediaLinkState.NEW:
+            return []
+        link.network = name
+        return [e.RelayNetwork(link.id, name)]
+
     def hold(self, is_held: bool) -> list[e.Effect]:
         """Silence everything that is published, or restore what its owner did not mute."""
         if is_held is self._is_held:

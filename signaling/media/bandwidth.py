@@ -76,6 +76,16 @@ class Estimator:
         self.estimate_bps = min(max(self.estimate_bps, MIN_BPS), self.cap_bps, MAX_BPS)
         return self.estimate_bps
 
+    def receive_report(self, loss: float, sent_bps: float, now: float) -> float:
+        """Take a receiver report of a subscriber without transport-wide feedback; `cap_bps` is its REMB, if any."""
+        return self.receive(PathSample(round(1000 * (1 - loss)), round(1000 * loss), sent_bps * (1 - loss), None), now)
+
+    def begin_path(self, start_bps: float) -> None:
+        """Forget what belonged to another network; go on with what is remembered of this one."""
+        self.estimate_bps = min(max(start_bps, MIN_BPS), MAX_BPS)
+        self.line, self.good_bps = Line.UNKNOWN, 0.0
+        self._minimums, self._queued_since = [], None
+
     def _note_delay(self, delay_s: float | None, now: float) -> float:
         """Return the delay above the least of the last seconds."""
         if delay_s is None:

@@ -39,6 +39,14 @@ class Change:
     """start, line or wish."""
 
 
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """The line is too thin for the layer: this one comes next unless it recovers; None when it has."""
+
+    key: object
+    layer: int | None
+
+
 def allocate(budget_bps: float, pictures: Sequence[Picture]) -> dict[object, int]:
     """Return a layer for each picture that fits the budget together: all get their lowest before one gets more."""
     chosen = {picture.key: PAUSED for picture in pictures}
@@ -61,6 +69,10 @@ class _Place:
     layer: int
     since: float
     over_since: float | None = None
+    is_warned: bool = False
+    by_wish: bool = False
+    is_capped: bool = False
+    """By the tile's size, not by the line: a larger tile need not wait."""
 
 
 @dataclass(slots=True)
@@ -73,30 +85,36 @@ class Ladder:
         """Return the layer of each picture now."""
         return {key: place.layer for key, place in self._places.items()}
 
-    def receive(self, estimate_bps: float, pictures: Sequence[Picture], voices: int, now: float) -> list[Change]:
-        """Take the estimate and what could be sent; return what changes. Call every quarter second."""
+    def receive(self, estimate_bps: float, pictures: Sequence[Picture], voices: int, now: float) -> list[Change | Soon]:
+        """Take the estimate and what could be sent; return what changes or soon will. Call every quarter second."""
         budget = max(0.0, estimate_bps - voices * AUDIO_BPS)
         known = {picture.key for picture in pictures}
         self._places = {key: place for key, place in self._places.items() if key in known}
         fits, easily = allocate(budget, pictures), allocate(budget * UP_SHARE, pictures)
         barely = allocate(budget * FAR_OVER, pictures)
-        changes = []
+        changes: list[Change | Soon] = []
         for picture in pictures:
             key = picture.key
             place = self._places.get(key)
-            if place is None:
+            if place is None or (place.by_wish and picture.most != PAUSED):
                 start = max(fits[key], 0) if picture.most != PAUSED else PAUSED
                 changes.append(self._put(key, start, now, "start"))
                 self._places[key].since = now - DWELL_S  # the first step up need not wait
                 continue
             layer = self._next(place, picture, (barely[key], fits[key], easily[key]), now)
+            place.is_capped = layer == picture.most < len(picture.rates_bps) - 1
             if layer != place.layer:
                 wished = layer == picture.most or (place.layer == PAUSED and layer >= 0 and picture.most == PAUSED)
                 changes.append(self._put(key, layer, now, "wish" if wished and layer < place.layer else "line"))
+                self._places[key].is_capped = place.is_capped
+            elif place.is_warned is (place.over_since is None):
+                place.is_warned = not place.is_warned
+                below = max(fits[key], 0) if place.layer else PAUSED
+                changes.append(Soon(key, below if place.is_warned else None))
         return changes
 
     def _put(self, key: object, layer: int, now: float, cause: str) -> Change:
-        self._places[key] = _Place(layer, now)
+        self._places[key] = _Place(layer, now, by_wish=layer == PAUSED and cause != "line")
         return Change(key, layer, cause)
 
     @staticmethod
@@ -106,6 +124,8 @@ class Ladder:
             return picture.most
         if place.layer <= fits:
             place.over_since = None
+            if place.is_capped and easily > place.layer:
+                return easily
             rested = now - place.since >= DWELL_S
             return place.layer + 1 if easily > place.layer and rested else place.layer
         if place.over_since is None:

@@ -138,13 +138,41 @@ class PathChanged:
 
 @dataclass(frozen=True, slots=True)
 class LayerChanged:
-    """A subscriber gets another rung of the ladder: high, mid, low, audio_only."""
+    """A subscriber gets another rung of the ladder for one picture: high, mid, low, audio_only (no picture)."""
 
     room: str
     seat: str
     link: str
     rung: str
     cause: str
+    """line, wish (its own), last_n (too many faces) or start (the picture is back)."""
+    of: str = ""
+    """The seat that publishes the picture."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSoon:
+    """A subscriber's line is too thin for a picture: this rung comes next, None when it recovered."""
+
+    room: str
+    seat: str
+    rung: str | None
+    of: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDemand:
+    """What of a seat's source anybody has use for: its page sends these layers and no more."""
+
+    room: str
+    seat: str
+    source: str
+    rids: tuple[str, ...]
+    """Of its simulcast layers; "" for a source without; none when nobody watches."""
+    max_bps: int = 0
+    """Ceiling of a voice; 0 is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +191,8 @@ RelayEvent = (
     | ActiveSpeaker
     | PathChanged
     | LayerChanged
+    | LayerSoon
+    | SourceDemand
     | RoomClosed
 )
 

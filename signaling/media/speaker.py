@@ -1,6 +1,6 @@
 """Who speaks, from the audio levels that publishers put into their packets (RFC 6464). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 # Levels here are 127 + dBov: 0 silence, 127 the loudest. Speech at a desk is about -20 to -40 dBov; noise below -55.
@@ -9,6 +9,16 @@ LOUDER_BY = 6.0  # another must be twice as loud to take over, so that two who s
 TAKE_OVER_S = 0.6  # and for so long: a cough is shorter
 SILENCE_S = 4.0  # pauses between sentences are shorter
 SMOOTHING = 0.5  # of the newest quarter second
+
+
+# Faces that one subscriber gets at once: three by three are as many as can be told apart on a tablet.
+LAST_N = 9
+
+
+def last_n(seats: Sequence[str], speakers: Sequence[str], most: int = LAST_N) -> set[str]:
+    """Return the seats whose faces are sent: who spoke last (latest first), then in order of arrival."""
+    ordered = dict.fromkeys([*(seat for seat in speakers if seat in seats), *seats])
+    return set(list(ordered)[:most])
 
 
 @dataclass(slots=True)

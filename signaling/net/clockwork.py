@@ -139,8 +139,9 @@ class Clockwork:
                 reporter.report_down(room, down, now)
 
     def _watch_silence(self, publication: Publication, now: float) -> None:
-        begun = [layer.stream.last_arrival for layer in publication.layers.values() if layer.stream.base is not None]
-        if not begun:
+        layers = [layer for layer in publication.layers.values() if layer.stream.base is not None]
+        begun = [max(layer.stream.last_arrival, layer.woken_at) for layer in layers]
+        if not begun or not publication.demand.told:
             return
         silent = now - max(begun) > SILENCE_S
         if silent != publication.is_silent:
@@ -180,4 +181,4 @@ class Clockwork:
         room = self._registry.rooms.get(link.name.room)
         down = room.downs.get(link.name.link) if room is not None else None
         if room is not None and down is not None:
-            self._registry.reporter.want_keyframes(room, down, time.monotonic())
+            self._registry.reporter.want_keyframes(room, down, set(down.subscriptions), time.monotonic())

@@ -9,6 +9,7 @@ from signaling.media.reports import (
     ActiveSpeaker,
     Answered,
     LayerChanged,
+    LayerSoon,
     LayerWish,
     LinkSnapshot,
     LinkState,
@@ -21,6 +22,7 @@ from signaling.media.reports import (
     RoomClosed,
     RoomSnapshot,
     Snapshot,
+    SourceDemand,
     Track,
     TracksChanged,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "ActiveSpeaker",
     "Answered",
     "LayerChanged",
+    "LayerSoon",
     "LayerWish",
     "LinkSnapshot",
     "LinkState",
@@ -45,6 +48,7 @@ __all__ = [
     "RoomClosed",
     "RoomSnapshot",
     "Snapshot",
+    "SourceDemand",
     "Track",
     "TracksChanged",
 ]
@@ -211,6 +215,10 @@ class RelayClient(RelayConnection):
         no_such_recorder when nobody listens there, no_such_room when nothing is published yet.
         """
         await self.request("record", room=room, channel=channel)
+
+    async def set_network(self, room: str, link: str, network: str) -> None:
+        """Say over which kind of network a link goes (wifi, cellular, …): its estimate is remembered for each."""
+        await self.request("set_network", room=room, link=link, network=network)
 
     async def close_link(self, room: str, link: str) -> None:
         """End one link; its tracks leave the other seats' down links."""

@@ -11,6 +11,7 @@ from signaling.net.publication import Layer, Subscription
 from signaling.net.room import Room
 
 QUALITY_S = 5.0
+MAX_SPEAKERS = 24  # more than are shown, in a room of any size
 SILENT_S = 3.0  # no audio packet at all; DTX still sends one every 0.4 s
 
 
@@ -52,7 +53,10 @@ class RoomObserver:
                 if count and not layer.stream.is_muted:
                     levels[publication.seat] = max(levels.get(publication.seat, 0.0), total / count)
         if self.speaker.receive(levels, now):
-            tell(ActiveSpeaker(room.name, self.speaker.speaker))
+            seat = self.speaker.speaker
+            if seat is not None:
+                room.speakers = [seat, *(other for other in room.speakers if other != seat)][:MAX_SPEAKERS]
+            tell(ActiveSpeaker(room.name, seat))
 
     def _observe_quality(self, room: Room, now: float, tell: Callable[[RelayEvent], None]) -> None:
         seats = {link.name.seat for link in room.links() if link.is_secure}

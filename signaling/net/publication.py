@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from signaling.media.demand import Demand, SpeechCeiling
 from signaling.media.keyframe import KeyframeThrottle
 from signaling.media.nack import NackList
 from signaling.media.negotiation import Received, Sent
@@ -13,6 +14,7 @@ from signaling.net.records import Output, Stream
 MAX_RUNS = 1000  # gaps in 5 s; more do not change the verdict
 MAX_SENT_REPORTS = 8  # sender reports whose answers may still come
 RATE_SMOOTHING = 0.3  # of the newest quarter second; a key frame must not look like a dearer layer
+WAKE_S = 5.0  # a layer that was asked for comes within a round trip; after this it counts as gone
 LAYER_GONE_S = 2.0  # a publisher stops its upper layers when its own line or processor is short
 
 TrackKey = tuple[str, str]  # seat, source
@@ -35,6 +37,10 @@ class Layer:
     prior: tuple[int, int] = (0, 0)
     """Packets expected and received at the last report (RFC 3550 A.3)."""
     rate_bps: float = 0.0
+    """While it is sent; a layer that sleeps keeps its last one."""
+    is_asleep: bool = False
+    """Its page was told that nobody watches it."""
+    woken_at: float = float("-inf")
     _octets: int = 0
 
     def note_gaps(self, skipped: list[int]) -> None:
@@ -55,10 +61,16 @@ class Layer:
         octets = self.stream.octets
         newest = max(0, octets - self._octets) * 8 / interval_s
         self._octets = octets
+        if not newest:
+            return
         self.rate_bps = newest if not self.rate_bps else self.rate_bps + RATE_SMOOTHING * (newest - self.rate_bps)
 
     def is_alive(self, now: float) -> bool:
         return self.stream.received > 0 and now - self.stream.last_arrival < LAYER_GONE_S
+
+    def is_there(self, now: float) -> bool:
+        """Return whether it is sent, or would be when somebody wanted it."""
+        return self.is_asleep or now - self.woken_at < WAKE_S or self.is_alive(now)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +84,8 @@ class Publication:
     layers: dict[str, Layer] = field(default_factory=dict)
     """By rid; "" for a source without simulcast. Empty until its SSRC is known."""
     is_silent: bool = False
+    demand: Demand = field(default_factory=Demand)
+    speech: SpeechCeiling = field(default_factory=SpeechCeiling)
 
     @property
     def key(self) -> TrackKey:
@@ -81,9 +95,9 @@ class Publication:
         return Track(self.received.mid, self.seat, self.received.kind, self.source)  # type: ignore[arg-type]  # audio or video
 
     def ranked(self, now: float) -> list[Layer]:
-        """Return the layers that are being sent, cheapest first; all of them when none is yet."""
-        alive = [layer for layer in self.layers.values() if layer.is_alive(now)]
-        return sorted(alive or self.layers.values(), key=lambda layer: layer.rate_bps)
+        """Return the layers that are or can be sent, cheapest first; all of them when none is yet."""
+        there = [layer for layer in self.layers.values() if layer.is_there(now)]
+        return sorted(there or self.layers.values(), key=lambda layer: layer.rate_bps)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,16 +117,24 @@ class Subscription:
     max_height: int | None = None
     is_shed: bool = False
     """By the ladder: the line takes sound alone."""
+    is_beyond: bool = False
+    """There are more faces than are sent at once."""
+    resumed_at: float = 0.0
 
     @property
     def key(self) -> TrackKey:
         return (self.sent.outgoing.seat, self.sent.outgoing.source)
 
-    def set_on(self) -> None:
-        """Let the output send, or not, as subscriber and ladder say."""
-        for output in (self.output, self.waiting):
-            if output is not None:
-                output.is_on = not (self.is_paused or self.is_shed)
+    @property
+    def is_wanted(self) -> bool:
+        return not (self.is_paused or self.is_shed or self.is_beyond)
+
+    def watched(self, ranked: list[Layer]) -> int:
+        """Return how many of the layers, cheapest first, are needed for what this subscriber gets or waits for."""
+        if not self.is_wanted:
+            return 0
+        streams = [output.stream for output in (self.output, self.waiting) if output is not None]
+        return max((rank + 1 for rank, layer in enumerate(ranked) if layer.stream in streams), default=1)
 
     def note_sent_report(self, ntp: int, now: float) -> None:
         """Remember a sender report, to know the round trip when it is answered."""

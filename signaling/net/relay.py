@@ -73,8 +73,8 @@ class Relay:
             raise BadSdp("another certificate than before: subscribe with a new link id")
         down.link.ice.learn_remote(negotiation.peer_ufrag(answer), negotiation.peer_password(answer))
         down.link.set_peer(prints, is_client=negotiation.peer_setup(answer) == "passive")
-        room.take_subscriptions(down, offers.take_answer(answer))
-        self._registry.reporter.want_keyframes(room, down, time.monotonic())
+        fresh = room.take_subscriptions(down, offers.take_answer(answer))
+        self._registry.reporter.want_keyframes(room, down, fresh, time.monotonic())
         self._registry.offer(room, down)
 
     def subscribe_offer(self, name: LinkName, text: str) -> Answered:
@@ -96,8 +96,8 @@ class Relay:
         room.downs[name.link] = down
         down.link.ice.learn_remote(ufrag, password)
         down.link.set_peer(prints, is_client=is_client)
-        room.take_subscriptions(down, sent)
-        registry.reporter.want_keyframes(room, down, time.monotonic())
+        fresh = room.take_subscriptions(down, sent)
+        registry.reporter.want_keyframes(room, down, fresh, time.monotonic())
         return Answered(answer, tuple(track_of(s) for s in sent))
 
     def set_muted(self, room_name: str, seat: str, source: str, muted: bool) -> None:
@@ -111,13 +111,19 @@ class Relay:
     def set_layers(self, room_name: str, link_id: str, wishes: Sequence[LayerWish]) -> None:
         """Pause, resume and size the tracks of a down link by its word; the ladder follows within 250 ms."""
         room, down = self._registry.down(room_name, link_id)
-        by_mid = {wish.mid: wish for wish in wishes}
-        for subscription in down.subscriptions.values():
+        by_mid, now = {wish.mid: wish for wish in wishes}, time.monotonic()
+        resumed = set()
+        for key, subscription in down.subscriptions.items():
             wish = by_mid.get(subscription.sent.mid)
             if wish is not None:
                 subscription.is_paused, subscription.max_height = wish.paused, wish.max_height
-                subscription.set_on()
-        self._registry.reporter.want_keyframes(room, down, time.monotonic())
+                if room.wiring.follow_wish(subscription, now):
+                    resumed.add(key)
+        self._registry.reporter.want_keyframes(room, down, resumed, now)
+
+    def set_network(self, room_name: str, link_id: str, network: str) -> None:
+        """Note over which kind of network a down link goes; the allocator goes on with what it remembers of it."""
+        self._registry.down(room_name, link_id)[1].network = network
 
     def record(self, room_name: str, channel: str) -> None:
         """Hand a room's media to the recorder of this channel too; an empty name ends that."""

@@ -1,12 +1,13 @@
 """RTCP both ways: what subscribers and publishers report, and what the relay reports to them."""
 
 import time
+from collections.abc import Collection
 
 from signaling.media import rtcp
 from signaling.media.rtcp import ReportBlock
 from signaling.net.link import Link
 from signaling.net.plane import Plane
-from signaling.net.publication import Layer, Subscription
+from signaling.net.publication import Layer, Subscription, TrackKey
 from signaling.net.records import Output, Stream
 from signaling.net.room import DownLinkState, Room, UpLink
 
@@ -50,6 +51,8 @@ class Reporter:
                     self._retransmit(link, ssrc, sequences, now)
                 case rtcp.KeyframeRequest(ssrc):
                     self._request_keyframe(room, link, ssrc, now)
+                case rtcp.Remb(bitrate, _) if down is not None:
+                    down.remb = (float(bitrate), now)
                 case rtcp.TransportFeedback(_, body):
                     self._plane.note_feedback(link.peer, body, now)
                 case _:
@@ -64,10 +67,14 @@ class Reporter:
 
     @staticmethod
     def _note_blocks(down: DownLinkState | None, blocks: tuple[ReportBlock, ...], now: float) -> None:
-        for subscription in down.subscriptions.values() if down else ():
-            for block in blocks:
-                if block.ssrc == subscription.sent.outgoing.ssrc:
-                    subscription.note_block(block, now)
+        if down is None:
+            return
+        by_ssrc = {subscription.sent.outgoing.ssrc: subscription for subscription in down.subscriptions.values()}
+        known = [block for block in blocks if block.ssrc in by_ssrc]
+        for block in known:
+            by_ssrc[block.ssrc].note_block(block, now)
+        if known:
+            down.reported_at, down.loss = now, max(block.fraction_lost for block in known) / 256
 
     def _retransmit(self, link: Link, ssrc: int, sequences: tuple[int, ...], now: float) -> None:
         output = link.peer.outputs.get(ssrc)
@@ -90,10 +97,10 @@ class Reporter:
         if layer.throttle.wanted(now):
             self._ask_keyframe(layer)
 
-    def want_keyframes(self, room: Room, down: DownLinkState, now: float) -> None:
-        """A newcomer needs key frames of what it gets."""
+    def want_keyframes(self, room: Room, down: DownLinkState, keys: Collection[TrackKey], now: float) -> None:
+        """A subscriber needs key frames of these tracks, which it gets anew; of no others, since each one costs."""
         for publication in room.publications():
-            subscription = down.subscriptions.get(publication.key)
+            subscription = down.subscriptions.get(publication.key) if publication.key in keys else None
             output = (subscription.waiting or subscription.output) if subscription is not None else None
             for layer in publication.layers.values():
                 if output is not None and output.is_on and output.stream is layer.stream:

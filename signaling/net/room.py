@@ -37,6 +37,14 @@ class DownLinkState:
     free: list[Received] = field(default_factory=list)
     """M-lines of a WHEP offer that wait for a track."""
     outgoing: dict[TrackKey, Outgoing] = field(default_factory=dict)
+    remb: tuple[float, float] = (0.0, 0.0)
+    """Bit/s and when; 0 for none."""
+    reported_at: float = 0.0
+    """When the last receiver report came."""
+    loss: float = 0.0
+    """In it, 0 to 1."""
+    network: str = ""
+    """Kind of the client's network, as it told; empty until then."""
 
 
 class Room:
@@ -48,6 +56,8 @@ class Room:
         self.downs: dict[str, DownLinkState] = {}
         self.muted: set[TrackKey] = set()
         self.empty_since: float | None = None
+        self.speakers: list[str] = []
+        """Who spoke, latest first."""
         self.wiring = Wiring(plane)
         self._plane = plane
 
@@ -196,17 +206,19 @@ class Room:
         down.outgoing = wanted
         return list(wanted.values())
 
-    def take_subscriptions(self, down: DownLinkState, sent: tuple[Sent, ...]) -> None:
-        """Make the link's subscriptions those that its description agreed on."""
+    def take_subscriptions(self, down: DownLinkState, sent: tuple[Sent, ...]) -> list[TrackKey]:
+        """Make the link's subscriptions those that its description agreed on; return which are new."""
         agreed = {(s.outgoing.seat, s.outgoing.source): s for s in sent}
         for key in list(down.subscriptions):
             old = down.subscriptions[key]
             if agreed.get(key) != old.sent:
                 self.wiring.disconnect(down.subscriptions.pop(key))
-        for key, one in agreed.items():
-            down.subscriptions.setdefault(key, Subscription(one))
+        fresh = [key for key in agreed if key not in down.subscriptions]
+        for key in fresh:
+            down.subscriptions[key] = Subscription(agreed[key])
         for publication in self.publications():
             self._wire(publication)
+        return fresh
 
     def fill_free(self, down: DownLinkState, tracks: list[Outgoing]) -> None:
         """Send tracks on m-lines that a WHEP client left open: its answer named no SSRC, so the mid must tell."""

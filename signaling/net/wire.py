@@ -21,6 +21,8 @@ EVENTS: dict[str, Any] = {
     "active_speaker": reports.ActiveSpeaker,
     "path_changed": reports.PathChanged,
     "layer_changed": reports.LayerChanged,
+    "layer_soon": reports.LayerSoon,
+    "source_demand": reports.SourceDemand,
     "room_closed": reports.RoomClosed,
 }
 EVENT_NAMES = {kind: name for name, kind in EVENTS.items()}

@@ -8,6 +8,9 @@ from signaling.net.plane import Plane
 from signaling.net.publication import Layer, Subscription
 from signaling.net.records import Output, OutputTerms, Peer, Stream
 
+# Encrypted end to end, a key frame does not look like one.
+NO_KEYFRAME_S = 3.0
+
 
 class Wiring:
     """The outputs of one room."""
@@ -23,7 +26,29 @@ class Wiring:
             output.follow(old)
             self._plane.table.remove(old)
         subscription.output = output
-        subscription.set_on()
+        output.is_on = subscription.is_wanted
+
+    def follow_wish(self, subscription: Subscription, now: float) -> bool:
+        """
+        Let the outputs send, or not, as subscriber and ladder say; return whether a picture was resumed.
+
+        A resumed one begins with a key frame, which the caller asks for: what comes before could not be decoded.
+        """
+        output, wanted = subscription.output, subscription.is_wanted
+        resumed = wanted and output is not None and not output.is_on and subscription.sent.outgoing.kind == "video"
+        for each in (output, subscription.waiting):
+            if each is not None:
+                each.is_on = wanted
+        if resumed and output is not None:
+            subscription.resumed_at = now
+            self._plane.start_at_keyframe(output, None)
+        return resumed
+
+    def hurry(self, subscription: Subscription, now: float) -> None:
+        """Let a resumed picture go on without the key frame that does not come, or can not be told in its packets."""
+        output = subscription.output
+        if output is not None and output.waits and now - subscription.resumed_at > NO_KEYFRAME_S:
+            output.waits = False
 
     def switch(self, peer: Peer, subscription: Subscription, layer: Layer) -> bool:
         """Let a subscriber have another layer from that one's next key frame on; False when it has it already."""
@@ -39,7 +64,7 @@ class Wiring:
         output: Output = self._plane.table.add_output(layer.stream, peer, terms_of(subscription.sent))
         self._plane.start_at_keyframe(output, subscription.output)
         subscription.waiting = output
-        subscription.set_on()
+        output.is_on = subscription.is_wanted
         return True
 
     def settle(self, subscription: Subscription) -> None:

@@ -5,12 +5,15 @@ from signaling import inputs as i
 from signaling import messages as m
 from signaling.media.reports import (
     ActiveSpeaker,
+    LayerChanged,
+    LayerSoon,
     LayerWish,
     LinkSnapshot,
     LinkState,
     OfferReady,
     Quality,
     RoomSnapshot,
+    SourceDemand,
     TracksChanged,
 )
 from signaling.states import Role, VisitState
@@ -289,3 +292,29 @@ class TestForwarded:
         visit = in_consult()
         visit.relay(TracksChanged(VISIT, "s_stranger", ()))
         assert visit.effects == []
+
+
+class TestLine:
+    """What the relay says of lines reaches the one page that it is for."""
+
+    def test_demand_reaches_the_publisher_and_survives_a_lost_socket(self) -> None:
+        visit = in_consult()
+        visit.relay(SourceDemand(VISIT, PATIENT, "camera", ("l",)))
+        assert visit.told(PATIENT, m.Demand) == [m.Demand("camera", ("l",), 0)]
+        assert visit.told(DOCTOR, m.Demand) == []
+        assert [s.seq > 0 for s in visit.sent[PATIENT] if isinstance(s.message, m.Demand)] == [True]
+
+    def test_layers_and_warnings_reach_the_subscriber(self) -> None:
+        visit = in_consult()
+        visit.relay(LayerSoon(VISIT, DOCTOR, "audio_only", PATIENT, "camera"))
+        visit.relay(LayerChanged(VISIT, DOCTOR, "l_1", "audio_only", "line", PATIENT, "camera"))
+        assert visit.told(DOCTOR, m.LayerSoon) == [m.LayerSoon("audio_only", PATIENT, "camera")]
+        assert visit.told(DOCTOR, m.LayerChanged) == [m.LayerChanged("audio_only", "line", PATIENT, "camera")]
+        assert visit.told(PATIENT, m.LayerSoon) == []
+
+    def test_relay_is_told_the_kind_of_network_when_it_changes(self) -> None:
+        visit = in_consult()
+        link = subscribe(visit)
+        for name in (None, "wifi", "wifi", "cellular"):
+            visit.say(DOCTOR, m.ClientQuality({}, name))
+        assert visit.done(e.RelayNetwork) == [e.RelayNetwork(link, "wifi"), e.RelayNetwork(link, "cellular")]

@@ -50,7 +50,8 @@ def drive(
         layer = ladder.layers().get("camera", 0)
         media = 40_000 + (RATES[layer] if layer >= 0 else 0)
         estimator.receive(line.carry(max(media, probe)), now)
-        changes += [(now, c) for c in ladder.receive(estimator.estimate_bps, [Picture("camera", RATES)], 1, now)]
+        told = ladder.receive(estimator.estimate_bps, [Picture("camera", RATES)], 1, now)
+        changes += [(now, c) for c in told if isinstance(c, Change)]
         layer = ladder.layers()["camera"]
         probe = estimator.probe_bps(RATES[layer + 1]) if layer < 2 and step % 20 == 19 else 0.0
     return changes

@@ -43,12 +43,13 @@ class FakePeer:
     plane: Any
     profile: str = "gcm"
     sock: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    record: Any = None
 
     def __post_init__(self) -> None:
         self.sock.bind(("127.0.0.1", 0))
         self.sock.setblocking(False)
         self.address = self.sock.getsockname()
-        self.record = self.plane.plane.table.open_peer()
+        self.record = self.record or self.plane.plane.table.open_peer()
         self.tx, theirs_rx = sessions(self.profile)
         theirs_tx, self.rx = sessions(self.profile)
         tag = TAG_BYTES[PROFILES[self.profile][0]]
