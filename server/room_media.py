@@ -76,7 +76,7 @@ class MediaLane:
                 await relay.set_layers(room, link, wishes)
                 return i.LinkTook(link, re)
             case e.RelayNetwork(link, network):
-                await relay.set_network(room, link, network)
+                await relay.set_layers(room, link, (), network)
             case e.RelayMute(seat, source, muted):
                 await relay.set_muted(room, seat, source, muted)
             case e.RelayCloseLink(link):

@@ -8,7 +8,7 @@ from signaling.media.layers import PAUSED, Change, Ladder, Picture, Soon, rung
 from signaling.media.red import Protection
 from signaling.media.reports import LayerChanged, LayerSoon
 from signaling.media.speaker import last_n
-from signaling.net.audience import tell_demand
+from signaling.net.audience import Audience
 from signaling.net.publication import Layer, Subscription, TrackKey
 from signaling.net.records import PathReport
 from signaling.net.registry import Registry
@@ -71,7 +71,7 @@ class RoomAllocator:
             if down.link.is_secure and down.subscriptions:
                 self._serve(down, self._line(link, down), turn)
         estimates = {link: line.estimator.estimate_bps for link, line in self._lines.items()}
-        tell_demand(room, pictures, estimates, now, registry.tell)
+        Audience(room, pictures, estimates, registry).tell(now)
 
     def _line(self, link: str, down: DownLinkState) -> LineState:
         """Return a link's line; another kind of network is another line, known from before or not."""

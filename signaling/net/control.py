@@ -204,9 +204,14 @@ class RelayClient(RelayConnection):
         """Stop or resume the forwarding of a seat's source at the relay, whatever the client still sends."""
         await self.request("set_muted", room=room, seat=seat, source=source, muted=muted)
 
-    async def set_layers(self, room: str, link: str, wishes: Sequence[LayerWish]) -> None:
-        """Say how large each track of a down link is shown, and which are not shown at all."""
-        await self.request("set_layers", room=room, link=link, wishes=[wire.to_json(wish) for wish in wishes])
+    async def set_layers(self, room: str, link: str, wishes: Sequence[LayerWish], network: str = "") -> None:
+        """
+        Say how large each track of a down link is shown, and which are not shown at all.
+
+        `network`: over which kind of network the link goes (wifi, cellular, …); "" leaves it as it was.
+        """
+        shown = [wire.to_json(wish) for wish in wishes]
+        await self.request("set_layers", room=room, link=link, wishes=shown, network=network)
 
     async def record(self, room: str, channel: str) -> None:
         """
@@ -215,10 +220,6 @@ class RelayClient(RelayConnection):
         no_such_recorder when nobody listens there, no_such_room when nothing is published yet.
         """
         await self.request("record", room=room, channel=channel)
-
-    async def set_network(self, room: str, link: str, network: str) -> None:
-        """Say over which kind of network a link goes (wifi, cellular, …): its estimate is remembered for each."""
-        await self.request("set_network", room=room, link=link, network=network)
 
     async def close_link(self, room: str, link: str) -> None:
         """End one link; its tracks leave the other seats' down links."""

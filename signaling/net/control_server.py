@@ -179,9 +179,10 @@ REQUESTS: Mapping[str, Callable[[Relay, Fields], Any]] = {
         f.text("room"), f.text("link"), f.text("fragment", MAX_TEXT)
     ),
     "set_muted": lambda relay, f: relay.set_muted(f.text("room"), f.text("seat"), f.text("source"), f.flag("muted")),
-    "set_layers": lambda relay, f: relay.set_layers(f.text("room"), f.text("link"), f.wishes()),
+    "set_layers": lambda relay, f: relay.set_layers(
+        f.text("room"), f.text("link"), f.wishes(), f.text("network", 20, 0)
+    ),
     "record": lambda relay, f: relay.record(f.text("room"), f.text("channel", least=0)),
-    "set_network": lambda relay, f: relay.set_network(f.text("room"), f.text("link"), f.text("network", 20)),
     "close_link": lambda relay, f: relay.close_link(f.text("room"), f.text("link")),
     "close_room": lambda relay, f: relay.close_room(f.text("room")),
     "snapshot": _snapshot,

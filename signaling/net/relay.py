@@ -108,9 +108,10 @@ class Relay:
             for layer in publication.layers.values() if publication.key == (seat, source) and not muted else ():
                 self._registry.reporter.want_keyframe(layer, time.monotonic())
 
-    def set_layers(self, room_name: str, link_id: str, wishes: Sequence[LayerWish]) -> None:
+    def set_layers(self, room_name: str, link_id: str, wishes: Sequence[LayerWish], network: str = "") -> None:
         """Pause, resume and size the tracks of a down link by its word; the ladder follows within 250 ms."""
         room, down = self._registry.down(room_name, link_id)
+        down.network = network or down.network
         by_mid, now = {wish.mid: wish for wish in wishes}, time.monotonic()
         resumed = set()
         for key, subscription in down.subscriptions.items():
@@ -120,10 +121,6 @@ class Relay:
                 if room.wiring.follow_wish(subscription, now):
                     resumed.add(key)
         self._registry.reporter.want_keyframes(room, down, resumed, now)
-
-    def set_network(self, room_name: str, link_id: str, network: str) -> None:
-        """Note over which kind of network a down link goes; the allocator goes on with what it remembers of it."""
-        self._registry.down(room_name, link_id)[1].network = network
 
     def record(self, room_name: str, channel: str) -> None:
         """Hand a room's media to the recorder of this channel too; an empty name ends that."""

@@ -116,6 +116,10 @@ class Taps:
         self._taps[room.name] = tap
         self.follow(room, now)
 
+    def is_recorded(self, room_name: str) -> bool:
+        """Tell whether a room's media goes to a recorder: then every layer has an audience."""
+        return room_name in self._taps
+
     def close(self, room_name: str) -> None:
         """Record a room no more; none is no error."""
         tap = self._taps.pop(room_name, None)

@@ -103,6 +103,18 @@ class TestDynacast:
         room.pass_time(20)
         assert demands(room) == []
 
+    def test_recorder_watches_every_layer(self, room: VirtualRoom) -> None:
+        publisher = room.publish("s_a", "l", "h")
+        room.subscribe("s_b")
+        room.wish("s_b", paused=True)
+        room.pass_time(STOP_AFTER_S + 1)
+        assert demands(room) == [("camera", ())]
+        publisher.sending.clear()
+        room.registry.taps._taps["room"] = None  # type: ignore[assignment]  # only that there is one counts here
+        room.pass_time(0.25)
+        assert demands(room) == [("camera", ("l", "h"))]
+        room.registry.taps._taps.clear()
+
     def test_muted_camera_is_left_to_its_page(self, room: VirtualRoom) -> None:
         publisher = room.publish("s_a")
         room.subscribe("s_b")

@@ -102,18 +102,18 @@ class TestLadder:
 class TestNetworks:
     def test_what_a_network_carried_is_where_the_next_path_on_it_begins(self, room: VirtualRoom) -> None:
         two_layers(room)
-        room.relay.set_network("room", "down_s_b", "wifi")
+        room.relay.set_layers("room", "down_s_b", (), "wifi")
         room.line("s_b", bps=6e6)
         room.pass_time(20)
-        room.relay.set_network("room", "down_s_b", "cellular")
+        room.relay.set_layers("room", "down_s_b", (), "cellular")
         room.line("s_b", received=40, lost=20, bps=60_000)
         room.pass_time(20)
         assert rung_of(room) == "none"
         room.line("s_b", bps=6e6)
-        room.relay.set_network("room", "down_s_b", "wifi")
+        room.relay.set_layers("room", "down_s_b", (), "wifi")
         room.pass_time(1)
         assert rung_of(room) == "l"
-        room.relay.set_network("room", "down_s_b", "cellular")
+        room.relay.set_layers("room", "down_s_b", (), "cellular")
         room.line("s_b", bps=60_000)
         room.pass_time(0.25)
         estimate = room.allocator._lines["down_s_b"].estimator.estimate_bps
@@ -121,12 +121,12 @@ class TestNetworks:
 
     def test_a_new_link_of_the_seat_begins_with_it_too(self, room: VirtualRoom) -> None:
         two_layers(room)
-        room.relay.set_network("room", "down_s_b", "cellular")
+        room.relay.set_layers("room", "down_s_b", (), "cellular")
         room.line("s_b", received=40, lost=20, bps=60_000)
         room.pass_time(20)
         room.relay.close_link("room", "down_s_b")
         room.subscribe("s_b")
-        room.relay.set_network("room", "down_s_b", "cellular")
+        room.relay.set_layers("room", "down_s_b", (), "cellular")
         room.paths.clear()
         room.pass_time(0.25)
         assert room.allocator._lines["down_s_b"].estimator.estimate_bps < 200_000
@@ -175,7 +175,7 @@ class TestPeersWithoutTransportWideFeedback:
         room.pass_time(1)
         up = room.room.ups["up_s_a"]
         room.registry.reporter.report_up(up, room.now)
-        room.registry.reporter.send_wide_feedback(up)
+        room.bench.plane.send_feedback()
         [peer] = [peer for peer in room.bench.peers if peer.record is up.link.peer]
         told = [packet for data in peer.received_rtcp() for packet in rtcp.parse(data)]
         [ssrc] = [ssrc for ssrc in up.link.peer.streams if ssrc]
