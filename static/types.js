@@ -59,6 +59,9 @@
  * @typedef {object} ChatEntry @property {string} from @property {Role} role @property {string} text
  * @property {string} at @property {string} key @property {number} number
  *
+ * @typedef {object} Fitness what a line is fit for @property {string} verdict skin_image, gait, conversation or none
+ * @property {readonly string[]} reasons up_… or down_…
+ *
  * @typedef {object} Envelope @property {1} v @property {string} type @property {string} [id] @property {string} [re]
  * @property {number} seq @property {number} ack @property {any} body
  */

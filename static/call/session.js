@@ -7,7 +7,9 @@ import { post } from '../api.js';
 import { openDevice } from '../media/devices.js';
 import { IceServers } from '../media/ice.js';
 import { DownLink, UpLink } from '../media/links.js';
-import { between, sampleOf, verdictOf } from '../media/quality.js';
+import { Beginning } from '../media/line_verdict.js';
+import { only, policyOf } from '../media/paths.js';
+import { between, sampleOf, Verdict, verdictOf } from '../media/quality.js';
 import { Action, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
 import { Connection, SignallingSocket } from '../signalling/socket.js';
 import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
@@ -30,6 +32,7 @@ const FINAL_CODES = ['not-signed-in', 'not-found', 'not-allowed', 'wrong-state',
  * @property {string} [visitId] needed by staff; a patient's session knows its visit
  * @property {(state: CallState) => void} onState
  * @property {boolean} [audioOnly] start without the camera
+ * @property {import('../media/line_verdict.js').LineFound|null} [line] what the line test found: how the call begins
  * @property {boolean} [mediaOnRing] a doctor who reads the case is not on camera yet: devices open with the ring
  * @property {(closeCode: number) => void} [onEnd] the seat is gone for good; 4409: a newer page has it
  */
@@ -47,6 +50,8 @@ export class CallSession {
   #down;
   /** @type {RTCConfiguration} shared by both links; changed in place */
   #configuration = { iceServers: [], bundlePolicy: 'max-bundle' };
+  /** @type {Beginning} */
+  #begin;
   #ice = new IceServers((servers) => this.#useServers(servers));
   #watches = { up: newWatch(0), down: newWatch(0) };
   #isStarted = false;
@@ -62,6 +67,8 @@ export class CallSession {
   constructor(options) {
     this.#options = options;
     this.state = { ...this.state, audioOnly: Boolean(options.audioOnly), camera: { on: !options.audioOnly, problem: null } };
+    this.#begin = new Beginning(options.line ?? null);
+    this.#configuration.iceTransportPolicy = policyOf(this.#begin.way);
     this.#socket = new SignallingSocket({
       ticket: async () => (await post('/api/tickets', options.visitId ? { visit_id: options.visitId } : {})).ticket,
       onMessage: (envelope) => this.#receive(envelope),
@@ -162,8 +169,8 @@ export class CallSession {
       case Effect.REBUILD_DOWN: return this.#buildDown();
       case Effect.STOP_MEDIA: return this.#stopMedia();
       case Effect.ACCEPT: return void this.#accept();
-      case Effect.TAKE_ANSWER: return void this.#up.published(body);
-      case Effect.ANSWER_OFFER: return void this.#down.offered(body).then(() => this.#wishLayers());
+      case Effect.TAKE_ANSWER: return void this.#up.published({ ...body, sdp: only(body.sdp, this.#begin.way) });
+      case Effect.ANSWER_OFFER: return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
       case Effect.HURRY: return this.#hurry();
       case Effect.STOP: return this.close();
     }
@@ -206,6 +213,7 @@ export class CallSession {
 
   async #buildUp() {
     this.#watches.up = newWatch(performance.now());
+    await this.#up.setCeiling(this.#begin.ceiling);
     await this.#up.rebuild();
     for (const source of /** @type {OwnSource[]} */ (['microphone', 'camera'])) {
       this.#socket.send('mute', { source, muted: !this.state[source].on || !this.own.has(source) });
@@ -278,6 +286,7 @@ export class CallSession {
   }
 
   #networkChanged() {
+    this.#openAllWays();
     this.#socket.retryNow();
     this.#watch(true);
   }
@@ -294,9 +303,17 @@ export class CallSession {
 
   /** @param {'up'|'down'} name @param {Action} action */
   #repair(name, action) {
+    if (action === Action.REBUILD) this.#openAllWays();
     if (name === 'up') void (action === Action.RESTART ? this.#up.restart() : this.#up.rebuild());
     else if (action === Action.RESTART) this.#down.restart();
     else this.#down.subscribe();
+  }
+
+  /** What the test found no longer holds: another network, or a way that closed. */
+  #openAllWays() {
+    this.#begin.way = null;
+    this.#configuration.iceTransportPolicy = policyOf(null);
+    for (const { peer } of [this.#up, this.#down]) peer?.setConfiguration(this.#configuration);
   }
 
   async #measure() {
@@ -307,6 +324,7 @@ export class CallSession {
       const line = between(this.#sample, sample);
       this.#socket.send('quality', { stats: line });
       this.#dispatch({ type: 'verdict', verdict: verdictOf(line) });
+      if (this.#begin.lifts(verdictOf(line) === Verdict.GOOD)) await this.#up.setCeiling(null);
     }
     this.#sample = sample;
   }

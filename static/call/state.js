@@ -50,6 +50,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {OwnDevice} microphone @property {OwnDevice} camera
  * @property {boolean} audioOnly @property {string} layer what the relay sends us now: high, mid, low or audio_only @property {string} verdict @property {string|null} error last error code
  * @property {Readonly<Record<string, number>>} scores seat -> mean opinion score 1..4.5, told by the relay
+ * @property {Readonly<Record<string, import('../types.js').Fitness>>} fitness seat -> what its line is fit for now
  * @property {Readonly<Record<string, readonly string[]>>} stopped seat -> sources from which nothing arrives
  */
 
@@ -58,7 +59,7 @@ export const initialCall = () => ({
   connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
-  camera: { on: true, problem: null }, audioOnly: false, layer: 'high', verdict: 'unknown', error: null, scores: {}, stopped: {},
+  camera: { on: true, problem: null }, audioOnly: false, layer: 'high', verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
 });
 
 /**
@@ -103,7 +104,10 @@ function receive(state, { type, body }) {
     case 'unanswered': return { ...state, unanswered: body.step };
     case 'chat': return addChat(state, body);
     case 'speaker': return { ...state, speaker: body.seat };
-    case 'quality': return { ...state, scores: { ...state.scores, [body.seat]: body.score } };
+    case 'quality': return {
+      ...state, scores: { ...state.scores, [body.seat]: body.score },
+      fitness: { ...state.fitness, [body.seat]: { verdict: body.verdict, reasons: body.reasons ?? [] } },
+    };
     case 'layer': return { ...state, layer: body.rung };
     case 'media-stopped': return withStopped(state, body);
     case 'recording': return { ...state, recording: body.state };

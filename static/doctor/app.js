@@ -11,7 +11,10 @@ import { LoginView } from './login.js';
 import { QueueView } from './queue.js';
 import { listenToQueue } from './queue_stream.js';
 import { commandFor } from './shortcuts.js';
+import { showLineTest } from './line_dialog.js';
 import { showShortcuts } from './shortcuts_dialog.js';
+import { lastFound } from '../media/line_test.js';
+import { prefersSound } from '../media/line_verdict.js';
 import { chime } from '../media/meter.js';
 import { initialConsole, isSeated, newEmergencies, reduceConsole } from './state.js';
 
@@ -143,10 +146,11 @@ export class ConsoleApp {
   #drawHeader() {
     const { account } = this.state;
     const header = /** @type {HTMLElement} */ (document.getElementById('page-header'));
-    const button = (/** @type {string} */ label, /** @type {() => void} */ click, lang = '') => el('button', { type: 'button', class: 'quiet', lang: lang || null, on: { click } }, label);
+    const button = (/** @type {string} */ label, /** @type {() => void} */ click, lang = '', name = '') => el('button', { type: 'button', class: `quiet ${name}`, lang: lang || null, on: { click } }, label);
     fill(header, el('p', { class: 'brand' }, el('span', { class: 'mark', 'aria-hidden': 'true' }, '+'), t('brand')),
       el('p', { class: 'counts' }), el('span', { class: 'push' }),
       account ? el('span', { class: 'account' }, icon('person'), ' ', account.display) : null,
+      account ? button(t('line.start'), () => showLineTest(), '', 'line') : null,
       account ? button(t('console.shortcuts'), () => showShortcuts()) : null,
       button(t('frame.other_language'), () => this.#switchLanguage(), t('frame.other_language_code')),
       account ? button(t('console.sign_out'), () => this.signOut()) : null);
@@ -177,7 +181,7 @@ export class ConsoleApp {
     if (this.session && this.session.visitId !== wanted) { this.session.close(); this.session = null; }
     if (!wanted || this.session) return;
     this.session = new CallSession({
-      visitId: wanted, mediaOnRing: true,
+      visitId: wanted, mediaOnRing: true, line: lastFound(), audioOnly: prefersSound(lastFound()),
       onState: (call) => this.#callChanged(call), onEnd: () => { this.session = null; void this.reload(); },
     });
     this.session.open();

@@ -7,6 +7,7 @@ import { Rung, rung } from '../call/state.js';
 import { Tiles } from '../call/tiles.js';
 import { el } from '../elements.js';
 import { t } from '../i18n/index.js';
+import { FitnessList } from './fitness.js';
 import { confirmAction } from './confirm.js';
 import { possible } from './state.js';
 
@@ -17,6 +18,7 @@ export class CallPanel {
   #app;
   #tiles = new Tiles();
   #status = new LineStatus();
+  #fitness = new FitnessList();
   #ring = barButton(() => this.command('ring'));
   #hold = barButton(() => this.command('hold'));
   #end = barButton(() => this.#endCall());
@@ -30,7 +32,7 @@ export class CallPanel {
     this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#end.button);
     this.#chat = new Chat(() => app.session, 'h4');
     this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
-      this.#status.element, this.#tiles.element, this.#controls.element, this.#chat.element);
+      this.#status.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
   }
 
   /** @param {Case} opened */
@@ -40,6 +42,7 @@ export class CallPanel {
     if (!session) return;
     const can = possible(opened);
     this.#tiles.update(session);
+    this.#fitness.update(session.state);
     this.#controls.update(session.state);
     this.#chat.update(session.state);
     this.#ring.button.hidden = !can.has('ring');

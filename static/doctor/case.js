@@ -111,7 +111,7 @@ export class CaseView {
   /** Only when it changed: a pressed check stays pressed. @param {import('./state.js').Case} opened @param {boolean} canWrite */
   #drawChart(opened, canWrite) {
     const { patient, place, consents, intake, triage, visit } = opened;
-    const drawn = JSON.stringify([patient, place, consents, intake, triage.note, visit.id, canWrite]);
+    const drawn = JSON.stringify([patient, place, consents, intake, triage.note, visit.id, visit.line_check, visit.line_record, canWrite]);
     if (drawn === this.#chart) return;
     this.#chart = drawn;
     drawIdentity(this.#identity, opened, canWrite ? (line) => this.#panels?.note.addFinding(line) : null);

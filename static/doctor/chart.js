@@ -3,6 +3,8 @@
 
 import { el, fill, icon } from '../elements.js';
 import { t, timeOfDay } from '../i18n/index.js';
+import { figuresText } from '../call/line_panel.js';
+import { recordList } from './fitness.js';
 import { segments } from './quotes.js';
 
 /** @typedef {import('./state.js').Case} Case */
@@ -23,6 +25,8 @@ export function drawIdentity(place, { patient, place: where, consents, visit }, 
   fill(place, el('h3', {}, t('case.identity')), terms([
     ['case.name', patient.name], ['case.born', [patient.birth_date, age, sex].filter(Boolean).join(' · ')],
     ['case.place', where?.place], ['case.callback', telephone(where?.callback ?? patient.phone)],
+    ['case.line', visit.line_check ? [t(`line_seen.${visit.line_check.verdict}`), visit.line_check.up_bps ? figuresText(visit.line_check) : ''].filter(Boolean).join(' – ') : null],
+    ['case.line_record', recordList(visit.line_record ?? [])],
     ['case.contact', where?.emergency_contact], ['case.language', t(`language.${visit.lang}`)], ['case.consents', given],
   ]), onChecked ? checks(onChecked) : el('p', { class: 'hint' }, t('case.check_identity')));
 }

@@ -7,7 +7,8 @@
  * @typedef {object} NoteBody @property {string} reason @property {string} findings @property {string} assessment
  * @property {string} plan @property {string} safety_net @property {string} mode
  * @typedef {object} Case answer of GET /api/visits/{id}
- * @property {{id: string, state: string, level: import('../types.js').Level|null, mode: string, lang: string, waiting_since: string|null, mine: boolean, practitioner_id: string|null}} visit
+ * @property {{id: string, state: string, level: import('../types.js').Level|null, mode: string, lang: string, waiting_since: string|null, mine: boolean, practitioner_id: string|null,
+ *   line_check?: import('../media/line_verdict.js').LineFound|null, line_record?: (import('../types.js').Fitness & {role: string})[]}} visit
  * @property {{display: string, name: string, birth_date: string|null, age: number|null, sex: string|null, phone: string|null, address: string|null}} patient
  * @property {import('../types.js').Place|null} place @property {import('../types.js').Consents|null} consents
  * @property {import('../types.js').Intake|null} intake

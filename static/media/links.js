@@ -4,6 +4,8 @@
  * A link object outlives its RTCPeerConnection: `rebuild` makes a new one on the same seat.
  */
 
+import { underCeiling } from './line_verdict.js';
+
 /** @typedef {import('../types.js').Track} Track */
 /**
  * @typedef {object} LinkPorts
@@ -25,6 +27,8 @@ export class UpLink {
   #peer = null;
   #generation = 0;
   #again = false;
+  /** @type {number|null} */
+  #ceiling = null;
   /** @type {Map<OwnSource, MediaStreamTrack|null>} */
   #tracks = new Map();
   /** @type {Map<OwnSource, RTCRtpTransceiver>} */
@@ -47,6 +51,20 @@ export class UpLink {
     this.#tracks.set(source, track);
     const transceiver = this.#transceivers.get(source);
     if (transceiver) await transceiver.sender.replaceTrack(track);
+  }
+
+  /** The most that the camera may send; null: what its layers allow. @param {number|null} ceiling bit/s */
+  async setCeiling(ceiling) {
+    this.#ceiling = ceiling;
+    const sender = this.#transceivers.get('camera')?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
+    const layers = underCeiling(CAMERA_LAYERS, ceiling);
+    for (const encoding of parameters.encodings) {
+      const { active, maxBitrate } = layers.find(({ rid }) => rid === encoding.rid) ?? {};
+      Object.assign(encoding, { active, maxBitrate });
+    }
+    await sender.setParameters(parameters);
   }
 
   /** A first connection, or a new one in place of a dead one. */
@@ -83,7 +101,7 @@ export class UpLink {
   /** @param {RTCPeerConnection} peer */
   #addTransceivers(peer) {
     for (const [source, kind] of /** @type {[OwnSource, 'audio'|'video'][]} */ ([['microphone', 'audio'], ['camera', 'video']])) {
-      const layers = source === 'camera' ? { sendEncodings: CAMERA_LAYERS } : {};
+      const layers = source === 'camera' ? { sendEncodings: underCeiling(CAMERA_LAYERS, this.#ceiling) } : {};
       const transceiver = peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers });
       this.#transceivers.set(source, transceiver);
     }

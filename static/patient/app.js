@@ -7,6 +7,7 @@ import { CallSession } from '../call/session.js';
 import { CLOSED_STATES } from '../call/state.js';
 import { fill } from '../elements.js';
 import { t } from '../i18n/index.js';
+import { lastFound } from '../media/line_test.js';
 import { drawEmergency } from './emergency.js';
 import { drawFooter, drawHeader } from './frame.js';
 import { initialPatient, isSeated, reducePatient, stepOf } from './state.js';
@@ -107,7 +108,7 @@ export class PatientApp {
     if (!isSeatedNow) { this.session?.close(); this.session = null; return; }
     if (this.session || performance.now() < this.#noSeatBefore) return;
     this.session = new CallSession({
-      audioOnly: this.audioOnly,
+      audioOnly: this.audioOnly, line: lastFound(),
       onState: (state) => this.#callChanged(state),
       onEnd: (code) => this.#seatEnded(code),
     });

@@ -111,6 +111,8 @@ def new_case() -> dict[str, Any]:
             "created_at": "2026-11-22T09:00:00Z",
             "waiting_since": "2026-11-22T09:10:00Z",
             "practitioner_id": None,
+            "line_check": {"verdict": "small_video", "ways": ["udp"], "up_bps": 420_000, "rtt_ms": 62},
+            "line_record": [{"role": "patient", "verdict": "conversation", "reasons": ["up_loss"], "score": 3.6}],
             "mine": False,
             "lease_until": None,
         },
@@ -261,6 +263,10 @@ class Routes:
         match key:
             case "GET /config":
                 return CONFIG
+            case "GET /ice":
+                return {"ice_servers": [], "ttl_s": 0}
+            case "POST /line-tests":
+                return problem(503, "line-test-busy")
             case "POST /tickets":
                 return {"ticket": "doctor" if body.get("visit_id") else fake.visit["role"], "expires_s": 30}
             case "GET /session":

@@ -129,6 +129,7 @@ async def run_check(page: Page, fake: FakeWeb) -> None:
     """Start the device test."""
     await page.locator("main > section > button.primary").click()
     await page.wait_for_selector("video.preview")
+    await page.wait_for_selector(".line-test [data-verdict=untested]")
 
 
 async def begin_call(page: Page, fake: FakeWeb) -> None:
@@ -328,10 +329,23 @@ async def in_call(page: Page, fake: FakeWeb) -> None:
     fake.case["visit"]["state"] = "in_consult"
     await fake.push("doctor", "state", {"state": "in_consult", "at": "2026-11-22T09:30:00Z", "admitted": True})
     await fake.push("doctor", "seats", {"seats": SEATS})
+    quality = {"seat": "s_patient", "score": 2.4, "verdict": "none", "reasons": ["up_loss", "down_delay"]}
+    await fake.push("doctor", "quality", quality, journalled=False)
     await page.wait_for_selector(".tile:not(.self)")
     await page.locator(".invite summary").click()
     await page.locator(".invite .actions button").first.click()
     await page.locator(".triage summary").click()
+
+
+async def weak_line(page: Page, fake: FakeWeb) -> None:
+    """The doctor's own line, tested a moment ago."""
+    await sign_in(page, fake)
+    found = {"verdict": "weak", "ways": ["tcp"], "up_bps": 31_000, "down_bps": 28_000, "rtt_ms": 410, "jitter_ms": 60,
+             "up_loss_percent": 12.5, "down_loss_percent": 3}  # fmt: skip
+    await page.evaluate("found => sessionStorage.setItem('teleconsult.line', JSON.stringify(found))", found)
+    await page.locator("header button.line").click()
+    await page.locator("dialog details summary").click()
+    await page.wait_for_selector("dialog [data-verdict=weak]")
 
 
 async def dropped(page: Page, fake: FakeWeb) -> None:
@@ -395,6 +409,7 @@ CONSOLE: dict[str, Scene] = {
     "to be signed": Scene("/console", {}, ".note .actions .primary", to_sign),
     "signed": Scene("/console", {}, ".note .notice.calm", signed),
     "new visit": Scene("/console", {}, ".link-result input", new_visit),
+    "own line tested": Scene("/console", {}, "dialog[open] .line-test", weak_line),
     "identity and place checked": Scene("/console", {}, ".checks button:last-child[aria-pressed=true]", check_identity),
     "keys": Scene("/console", {}, "dialog[open]", shortcuts),
 }

@@ -2,28 +2,28 @@
 /** Microphone, camera, loudspeaker: ten seconds, honest advice, and a way on with less. */
 
 import { post } from '../../api.js';
+import { LinePanel } from '../../call/line_panel.js';
 import { el, fill, icon, setText } from '../../elements.js';
 import { problemPlace, workButton } from '../../forms.js';
 import { t } from '../../i18n/index.js';
 import { adviceFor, browserOf, openDevice } from '../../media/devices.js';
+import { prefersSound } from '../../media/line_verdict.js';
 import { chime, watchLevel } from '../../media/meter.js';
 import { clearDrafts } from '../drafts.js';
 import { Step } from '../state.js';
 
 // Speech at arm's length reaches about 0.3 on the meter's scale; half of that is a clear sign of life.
 const HEARD_LEVEL = 0.15;
-// One small request tells whether the line answers like a call would.
-const SLOW_MS = 800;
 
 /**
  * @typedef {{microphone: boolean, camera: boolean, speaker: boolean}} Found
- * @typedef {{found: Found, signal: AbortSignal, kept: MediaStreamTrack[]}} Check
+ * @typedef {{found: Found, signal: AbortSignal, kept: MediaStreamTrack[], line: LinePanel}} Check
  */
 
 /** @type {import('../app.js').ScreenBuilder} */
 export function checkScreen(app, signal) {
   /** @type {Check} */
-  const check = { found: { microphone: false, camera: false, speaker: true }, signal, kept: [] };
+  const check = { found: { microphone: false, camera: false, speaker: true }, signal, kept: [], line: new LinePanel(signal, (found) => advise(found)) };
   signal.addEventListener('abort', () => check.kept.forEach((track) => track.stop()), { once: true });
   const results = el('div', { class: 'check-results', hidden: true });
   const problems = problemPlace();
@@ -33,7 +33,13 @@ export function checkScreen(app, signal) {
     await run(check, results);
   });
   const audioOnly = workButton({ label: t('check.audio_only'), symbol: 'phone' }, () => finish(app, check, true), problems);
+  /** The button that will work best is the one that stands out. @param {import('../../media/line_verdict.js').LineFound|null} found */
+  const advise = (found) => {
+    audioOnly.classList.toggle('primary', prefersSound(found));
+    go.classList.toggle('primary', !prefersSound(found));
+  };
   const go = workButton({ label: t(app.state.visit?.role === 'patient' ? 'check.go' : 'check.join'), kind: 'primary' }, () => finish(app, check, false), problems);
+  advise(check.line.found);
   return {
     element: el('section', {}, el('h1', {}, t('check.title')), el('p', { class: 'lead' }, t('check.lead')),
       start, results, problems.element,
@@ -51,11 +57,10 @@ function backButton(app) {
 async function run(check, results) {
   const microphone = el('div', { class: 'panel' });
   const camera = el('div', { class: 'panel' });
-  const line = el('p', { role: 'status' }, t('check.line_testing'));
-  fill(results, microphone, camera, speakerPanel(check), el('div', { class: 'panel' }, el('h2', {}, t('check.line')), line));
+  fill(results, microphone, camera, speakerPanel(check), check.line.element);
   await checkMicrophone(check, microphone);
   await checkCamera(check, camera);
-  fill(line, await lineText());
+  await check.line.start();
 }
 
 /** @param {Check} check @param {HTMLElement} panel */
@@ -103,21 +108,14 @@ function adviceList(problem) {
   return el('div', { class: 'notice warn', role: 'status' }, icon('warning'), el('div', {}, lines.map((key) => el('p', {}, t(key)))));
 }
 
-async function lineText() {
-  const before = performance.now();
-  const reached = await fetch('/livez', { cache: 'no-store' }).then((response) => response.ok, () => false);
-  const took = performance.now() - before;
-  if (!reached) return t('check.line_none');
-  return t(took > SLOW_MS ? 'check.line_slow' : 'check.line_good');
-}
-
 /** @param {import('../app.js').PatientApp} app @param {Check} check @param {boolean} audioOnly */
 async function finish(app, check, audioOnly) {
   app.audioOnly = audioOnly;
+  check.line.stop();
   if (app.state.visit?.role !== 'patient') return app.dispatch({ type: 'checked' });
   const { microphone, camera, speaker } = check.found;
   const network = { type: /** @type {any} */ (navigator).connection?.effectiveType ?? 'unknown', audio_only: audioOnly };
-  await post('/api/visit/check', { microphone, camera: camera && !audioOnly, speaker, network });
+  await post('/api/visit/check', { microphone, camera: camera && !audioOnly, speaker, network, line: check.line.found });
   await post('/api/visit/wait');
   clearDrafts();
   await app.refresh();
