@@ -1,6 +1,11 @@
 /* The kernel's life and its tables: peers by address, streams, outputs. */
 #include "kernel.h"
 
+#include <malloc.h>
+
+/* Histories come and go with calls: as mappings of their own they leave no holes in the heap. */
+#define LARGE_BYTES (128 << 10)
+
 static uint32_t hash(const relay_address *a)
 {
     uint64_t h = 0x9E3779B97F4A7C15u ^ a->port;
@@ -81,6 +86,7 @@ relay *relay_open(int fd, int is_v6, int segmentation, int control_class, const 
     int i, on = 1;
     if (!r)
         return NULL;
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     r->fd = fd;
     r->is_v6 = is_v6;
     r->segmentation = segmentation;

@@ -160,6 +160,7 @@ class Link:
         if self._task is not None and not self._task.done():
             self._task.cancel()
         self._around.plane.table.close_peer(self.peer)
+        self.peer.link = None  # else the two hold each other until the collector looks
 
     # Inside
 

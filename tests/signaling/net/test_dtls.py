@@ -1,6 +1,8 @@
 """The private parts of aiortc 1.16 that signaling/net/dtls.py stands on. A new version is tried here first."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -35,6 +37,21 @@ class TestContract:
         await a.close()
         await asyncio.wait_for(b.ended(), 5)
         await b.close()
+
+    async def test_the_end_gives_openssls_memory_back_without_the_collector(self) -> None:
+        a, b, first, second = pair()
+        await asyncio.gather(
+            a.handshake(is_client=True, fingerprints=[second]), b.handshake(is_client=False, fingerprints=[first])
+        )
+        gc.disable()
+        try:
+            connection = weakref.ref(a._transport._ssl)
+            await a.close()
+            await b.close()
+            await asyncio.sleep(0)  # the cancelled reader ends
+            assert connection() is None
+        finally:
+            gc.enable()
 
     async def test_wrong_fingerprint_fails_closed(self) -> None:
         a, b, first, _ = pair()
