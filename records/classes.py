@@ -36,9 +36,13 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
         sealed="reason", open="tenant_id id patient_id actor_id request_id at reviewed_at reviewed_by"
     ),
     "chat_entry": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
-    "client": _columns(open="tenant_id id jwks jwks_url scopes created_at disabled_at"),
+    "client": _columns(open="tenant_id id jwks jwks_url scopes organization purposes created_at disabled_at"),
     "client_assertion": _columns(open="tenant_id client_id jti expires_at"),
     "consent": _columns(open="tenant_id visit_id number scope given text_version at actor_kind actor_id"),
+    "consent_rule": _columns(
+        open="tenant_id row number patient_id depth is_permit valid_from valid_until actors purposes classes data "
+        "is_related",
+    ),
     "erasure": _columns(open="tenant_id id patient_id erased_at basis receipt"),
     "event": _columns(open="tenant_id id transaction_id topic body at"),
     "idempotency": _columns(keyed="body", open="tenant_id actor_id key made_id at"),

@@ -170,6 +170,12 @@ class Access:
     """By resource type; a type that is missing is forbidden."""
     patients: frozenset[str] | None = None
     """Patient ids whose compartments alone are visible; None for no such limit."""
+    actors: frozenset[str] = frozenset()
+    """How Consents may name the client: `Organization/o1`, `system|value`."""
+    purpose: str = "TREAT"
+    """Why it asks (HL7 v3 PurposeOfUse); Consents and the grade of places look at it."""
+    breaks_glass: bool = False
+    """It reads what a Consent denies; each patient is flagged."""
 
     def permits(self, type_: str, interaction: str) -> bool:
         """Tell whether some grant covers the interaction on the type."""

@@ -29,6 +29,7 @@ from records.fhir.index import (
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import SearchParameter, is_resource_type
 from records.fhir.parameters import Source, leaf_types, parameters, sources
+from records.fhir.places import TYPES
 from records.fhir.query import (
     AnyOf,
     Chain,
@@ -62,11 +63,13 @@ class Surroundings:
     """Address of this server's /fhir: absolute references to it are relative ones."""
     is_strict: bool = False
     """Prefer: handling=strict. An unknown parameter is an error rather than ignored."""
+    hidden: frozenset[str] = frozenset()
+    """Parameters about people's addresses that the client may not ask by."""
 
 
 def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundings) -> Query:
     """Give the query. Raises BadSearch, NotSupported."""
-    draft = Draft(type_, around.base_url, around.now, around.is_strict)
+    draft = Draft(type_, around.base_url, around.now, around.is_strict, hidden=around.hidden)
     for number, (name, value) in enumerate(pairs):
         if number >= MAX_PARAMETERS:
             raise BadSearch(f"a search has at most {MAX_PARAMETERS} parameters")
@@ -121,6 +124,8 @@ def criterion(draft: Draft, name: str, value: str, depth: int) -> Clause | None:
     parameter = parameters(draft.type).get(code)
     if parameter is None:
         return None
+    if code in draft.hidden and draft.type in TYPES:
+        raise NotSupported(f"{code} is not searched for this client's purpose of use: it sees places less exactly")
     if rest:
         return _chain(draft, parameter, modifier, rest, value, depth)
     if modifier == "missing":
@@ -365,7 +370,7 @@ def _chain(
     types = _target_types(parameter, modifier, places)
     found = []
     for type_ in types:
-        inner = criterion(Draft(type_, draft.base_url, draft.now, draft.is_strict), rest, value, depth - 1)
+        inner = criterion(draft.of(type_), rest, value, depth - 1)
         if inner is not None:
             found.append(Chain(tuple(p.key for p in places), type_, (inner,)))
     if not found:
@@ -390,7 +395,7 @@ def _has(draft: Draft, name: str, value: str, depth: int) -> Clause:
     parameter = parameters(type_).get(reference)
     if parameter is None or parameter.kind != "reference":
         raise BadSearch(f"{printable(reference)} is no reference parameter of {type_}")
-    inner = criterion(Draft(type_, draft.base_url, draft.now, draft.is_strict), inner_name, value, depth - 1)
+    inner = criterion(draft.of(type_), inner_name, value, depth - 1)
     if inner is None:
         raise BadSearch(f"{printable(inner_name)} is no search parameter of {type_}")
     return Has(type_, tuple(s.key for s in sources(type_, reference)), (inner,))

@@ -29,6 +29,12 @@ class Draft:
     total: str = "none"
     effective: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    hidden: frozenset[str] = frozenset()
+    """Parameters about people's addresses that would tell more than the client may see (places.py)."""
+
+    def of(self, type_: str) -> Draft:
+        """Give a draft for what stands behind a chain; it hides the same."""
+        return Draft(type_, self.base_url, self.now, self.is_strict, hidden=self.hidden)
 
 
 def printable(name: str) -> str:

@@ -31,6 +31,7 @@ RULE = OURS + "triage-rule"
 REGISTRATION = OURS + "registration-number"
 IDENTITY_NUMBER = OURS + "identity-number"
 VISIT_ID = OURS + "visit"
+CLIENT = OURS + "client"
 LINE_FITNESS = OURS + "line-fitness"
 """Extension of Encounter: what a participant's line was fit for in the call."""
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from records.access import Action, Object
+from records.errors import NotFound
 from records.store.repository import Repository
 from records.store.tables import client, client_assertion
 
@@ -24,6 +25,10 @@ class Client:
     jwks: dict[str, Any] | None
     jwks_url: str | None
     scopes: tuple[str, ...]
+    organization: str | None = None
+    """`Organization/o1`, as patients' Consents name it."""
+    purposes: tuple[str, ...] = ("TREAT",)
+    """Purposes of use that it may ask for (HL7 v3 PurposeOfUse); the first is the usual one."""
 
 
 class Clients(Repository):
@@ -45,7 +50,29 @@ class Clients(Repository):
         await self._unit.authorise(Action.READ, Object.CLIENT)
         query = select(client).where(client.c.id == client_id, client.c.disabled_at.is_(None))
         row = (await self._run(query)).one_or_none()
-        return None if row is None else Client(row.id, row.jwks, row.jwks_url, tuple(row.scopes))
+        return None if row is None else _client(row)
+
+    async def all(self) -> list[Client]:
+        """Return every client that is not disabled."""
+        await self._unit.authorise(Action.READ, Object.CLIENT)
+        query = select(client).where(client.c.disabled_at.is_(None)).order_by(client.c.id)
+        return [_client(row) for row in (await self._run(query)).all()]
+
+    async def describe(self, client_id: str, *, organization: str | None, purposes: Sequence[str]) -> None:
+        """Say of which organisation a client is and for which purposes it may ask. Raises NotFound."""
+        await self._change(client_id, {"organization": organization, "purposes": list(purposes)})
+
+    async def disable(self, client_id: str) -> None:
+        """Give the client no more tokens; those that it has end within five minutes. Raises NotFound."""
+        await self._change(client_id, {"disabled_at": self._unit.now})
+
+    async def _change(self, client_id: str, values: dict[str, Any]) -> None:
+        await self._unit.authorise(Action.WRITE, Object.CLIENT)
+        active = (client.c.id == client_id) & client.c.disabled_at.is_(None)
+        changed = (await self._run(update(client).where(active).values(values))).rowcount
+        if not changed:
+            raise NotFound("client")
+        await self._unit.audit.record("U", "client", entity_id=client_id)
 
     async def remember_jti(self, client_id: str, jti: str, expires: datetime) -> bool:
         """Use an assertion up; False when it was used before. The unique key is the check, so it is race-free."""
@@ -61,3 +88,7 @@ class Clients(Repository):
         """Delete assertions that have expired; return how many."""
         over = client_assertion.c.expires_at < self._unit.now
         return (await self._run(delete(client_assertion).where(over))).rowcount
+
+
+def _client(row: Any) -> Client:
+    return Client(row.id, row.jwks, row.jwks_url, tuple(row.scopes), row.organization, tuple(row.purposes))

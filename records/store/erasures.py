@@ -27,7 +27,7 @@ from records.store.tables import (
 )
 
 # Index rows of a patient's FHIR resources; the resources themselves stay as sealed tombstones.
-_RESOURCE_INDEXES = ("resource_token", "resource_date", "resource_reference", "resource_quantity")
+_RESOURCE_INDEXES = ("resource_token", "resource_date", "resource_reference", "resource_quantity", "consent_rule")
 ERASED_TOPIC = "patient-erased"  # other processes drop the key from their cache
 
 

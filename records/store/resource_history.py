@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from records.fhir.errors import ResourceGone, ResourceUnknown
+from records.store.consent_rules import flag_broken_glass
 from records.store.pages import Page, seal_page
 from records.store.resource_rows import COLUMNS, Stored, opened_all
 from records.store.search_sql import Statement
@@ -43,7 +44,9 @@ class HistoryPage:
 
 def seen_or_gone(statement: Statement, type_: str) -> str:
     """A deleted resource has no index rows left to judge it by: only who sees all of a type may learn of it."""
-    gone = "r.deleted" if statement.access.sees_deleted(type_) else "false"
+    gone = "false"
+    if statement.access.sees_deleted(type_):
+        gone = f"(r.deleted and {statement.consented('r', type_)})"
     return f"({gone} or (not r.deleted and {statement.visible('r', type_)}))"
 
 
@@ -61,6 +64,7 @@ async def find_version(unit: Unit, statement: Statement, place: tuple[str, str],
     if not found:
         raise ResourceUnknown(f"{type_} {id_} has no version {version}, or none that this client may see")
     await unit.audit.record("R", type_, entity_id=id_, patient_id=found[0].patient_id, detail="version")
+    await flag_broken_glass(unit, statement.access, found)
     if found[0].deleted:
         raise ResourceGone(f"{type_} {id_} was deleted in version {version}", version)
     return found[0]
@@ -86,6 +90,7 @@ async def find_history(unit: Unit, statement: Statement, query: HistoryQuery, pa
     records = records[: query.count]
     found = await opened_all(unit, records)
     await _audit(unit, query, found)
+    await flag_broken_glass(unit, statement.access, found)
     if not has_more:
         return HistoryPage(found, None if page.position else len(found), None)
     last = records[-1]

@@ -186,4 +186,5 @@ KEYS_OF_MANY = (
 )
 KEY_ROWS = "select version, tenant_key_version, wrapped from patient_key where tenant_id = $1 and patient_id = $2"
 COLUMNS = "r.row, r.type, r.id, r.version, r.patient_id, r.origin, r.updated_at, r.deleted, r.content"
-LOCKED = f"select {COLUMNS} from resource r where tenant_id = $1 and type = $2 and id = $3 for update"
+_HAS_RULES = "exists (select from consent_rule k where k.tenant_id = $1 and k.patient_id = r.patient_id) as has_rules"
+LOCKED = f"select {COLUMNS}, {_HAS_RULES} from resource r where tenant_id = $1 and type = $2 and id = $3 for update"

@@ -6,6 +6,7 @@ What stands in the clear, and so what a thief of the database learns, is the lea
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -95,4 +96,16 @@ resource_quantity = Table(
     "resource_quantity", metadata,
     _tenant(), _blind("key"), Column("low", Numeric, nullable=False), Column("high", Numeric, nullable=False), _row(),
     PrimaryKeyConstraint("tenant_id", "key", "low", "high", "row"), Index(None, "tenant_id", "row"),
+)  # fmt: skip
+
+# What patients' Consents permit and deny, by which every query decides; made anew with each version of a Consent.
+consent_rule = Table(
+    "consent_rule", metadata,
+    _tenant(), _row(), Column("number", Integer, nullable=False),
+    Column("patient_id", UUID(as_uuid=True), nullable=False), Column("depth", Integer, nullable=False),
+    Column("is_permit", Boolean, nullable=False), Column("valid_from", DateTime(timezone=True), nullable=False),
+    Column("valid_until", DateTime(timezone=True), nullable=False),
+    *(Column(name, ARRAY(Text), nullable=True) for name in ("actors", "purposes", "classes", "data")),
+    Column("is_related", Boolean, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "row", "number"), _of_resource(), Index(None, "tenant_id", "patient_id"),
 )  # fmt: skip

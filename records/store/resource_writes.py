@@ -12,6 +12,7 @@ from records.fhir import text
 from records.fhir.errors import BusinessRule
 from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
 from records.fhir.index import index_of
+from records.store.consent_rules import write_rules
 from records.store.resource_rows import (
     INSERT,
     KEY_ROWS,
@@ -60,6 +61,8 @@ async def insert_all(
         type_, id_ = resource["resourceType"], resource["id"]
         stored = Stored(type_, id_, 1, now, content, False, owner, row, origin, is_new=True, is_changed=True)
         _audit(unit, actors[number] if actors else unit.actor, "C", stored)
+        if type_ == "Consent":
+            await write_rules(unit, stored, resource)
         created.append(stored)
     return created
 
@@ -92,6 +95,8 @@ async def replace_all(
         await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *index)
     for n in differing:
         _audit(unit, actors[n] if actors else unit.actor, "U", saved[n])
+        if saved[n].type == "Consent":
+            await write_rules(unit, saved[n], changes[n][0])
     return saved
 
 

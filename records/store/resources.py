@@ -16,6 +16,7 @@ from records.fhir.errors import (
     VersionConflict,
 )
 from records.fhir.query import Access, Query
+from records.store.consent_rules import EXEMPT, flag_broken_glass, write_rules
 from records.store.pages import Page, open_page
 from records.store.projection import projected
 from records.store.resource_history import HistoryPage, HistoryQuery, find_history, find_version, seen_or_gone
@@ -85,7 +86,7 @@ class Resources:
             key = (self._tenant, resource["resourceType"], resource["id"])
             record = None if how.is_fresh else await raw.fetchrow(LOCKED, *key)
             if record is not None:
-                await self._allow(how.access, record["type"], record["row"], "u")
+                await self._allow_change(how.access, record, "u")
                 saved = await self._update(resource, await opened(self._unit, record), how)
                 await self._allow(how.access, saved.type, saved.row, "u")
                 return saved
@@ -103,13 +104,15 @@ class Resources:
         record = await raw.fetchrow(LOCKED, self._tenant, type_, id_)
         if record is None or record["deleted"]:
             return None
-        await self._allow(how.access, type_, record["row"], "d")
+        await self._allow_change(how.access, record, "d")
         current = await opened(self._unit, record)
         _check(current, how)
         version, now = current.version + 1, self._unit.now
         row = ([current.row], [version], [current.patient_id], [None])
         await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]))
         await self._audit("D", current)
+        if type_ == "Consent":
+            await write_rules(self._unit, current, None)
         return replace(current, version=version, updated_at=now, content=b"", deleted=True)
 
     async def read(self, access: Access, type_: str, id_: str) -> Stored:
@@ -121,6 +124,7 @@ class Resources:
             raise ResourceGone(f"{type_} {id_} was deleted", record["version"])
         found = (await opened_all(self._unit, [record]))[:1] or [await opened(self._unit, record)]
         await self._audit("R", found[0])
+        await flag_broken_glass(self._unit, access, found)
         return found[0]
 
     async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
@@ -152,12 +156,22 @@ class Resources:
         number = int.from_bytes(self._unit.blind(FIELD, f"criteria {criteria}")[1:9], signed=True)
         await self._unit.raw.execute("select pg_advisory_xact_lock($1)", number)
 
+    async def _allow_change(self, access: Access | None, record: Any, interaction: str) -> None:
+        """Refuse to change what the client may not see; a patient without Consents needs no look."""
+        if access is not None and record["has_rules"] and record["type"] not in EXEMPT:
+            statement = self._statement(access, interaction)
+            sql = f"select 1 from resource r where r.tenant_id = $1 and r.row = {statement.bind(record['row'])}"
+            sql += f" and {statement.consented('r', record['type'])}"
+            if await self._unit.raw.fetchval(sql, *statement.values) is None:
+                raise ResourceUnknown(f"there is no such {record['type']}, or none that this client may see")
+        await self._allow(access, record["type"], record["row"], interaction)
+
     async def _allow(self, access: Access | None, type_: str, row: int, interaction: str) -> None:
         if access is None or not access.is_limited(type_, interaction):
             return
         statement = self._statement(access, interaction)
         sql = f"select 1 from resource r where r.tenant_id = $1 and r.row = {statement.bind(row)}"
-        sql += f" and {statement.visible('r', type_)}"
+        sql += f" and {statement.covered('r', type_)}"
         if await self._unit.raw.fetchval(sql, *statement.values) is None:
             raise Forbidden("this client's scopes do not cover this resource")
 

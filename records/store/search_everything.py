@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from records.fhir.query import Access
+from records.store.consent_rules import flag_broken_glass
 from records.store.resource_rows import COLUMNS, FIELD, Stored, opened_all
 from records.store.search_sql import Statement, compartment_keys
 
@@ -43,6 +44,7 @@ async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Fou
     found = await opened_all(unit, records[: wanted.count])
     for type_ in sorted({s.type for s in found}):
         await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")
+    await flag_broken_glass(unit, access, found)
     return Found(found, records[wanted.count - 1]["row"] if len(records) > wanted.count else None)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from records.actors import Actor
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.query import Include, Order, Query
+from records.store.consent_rules import flag_broken_glass
 from records.store.pages import Page, seal_page
 from records.store.resource_rows import COLUMNS, Stored, opened_all
 from records.store.search_sql import Statement
@@ -53,6 +54,7 @@ async def run_search(unit: Unit, statement: Statement, queries: Sequence[Query],
         total = len(matches)
     included = await _included(unit, statement, queries, matches)
     _audit(unit, unit.actor, shape.type if len(queries) == 1 else "Resource", [*matches, *included])
+    await flag_broken_glass(unit, statement.access, [*matches, *included])
     ends = [_position(record, shape.order) for record in records[:1] + records[-1:]]
     return SearchResult(matches, included, total, *await _around(unit, page, has_more, ends))
 

@@ -29,6 +29,7 @@ from records.fhir.query import (
     Tokens,
     Updated,
 )
+from records.store.consent_rules import EXEMPT, consented
 
 Blinds = Callable[[str], list[bytes]]
 
@@ -57,6 +58,7 @@ class Statement:
     """SMART v2 letter that the client needs on every type that the statement touches."""
     values: list[Any] = field(default_factory=list)
     _aliases: int = 0
+    _bound: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.values.append(self.tenant_id)
@@ -76,7 +78,24 @@ class Statement:
         return self.bind([t for text in texts for t in self.blinds(text)])
 
     def visible(self, alias: str, type_: str) -> str:
-        """Give the predicate that the client may see a resource of the type."""
+        """Give the predicate that the client may see a resource: scopes, compartment and the patient's Consents."""
+        return f"({self.covered(alias, type_)} and {self.consented(alias, type_)})"
+
+    def consented(self, alias: str, type_: str) -> str:
+        """Give the predicate that no Consent hides a resource. Broken glass shows it to readers, not to writers."""
+        if type_ in EXEMPT or (self.access.breaks_glass and self.interaction in ("r", "s")):
+            return "true"
+        return consented(alias, self.access, self._bind_once)
+
+    def _bind_once(self, value: Any) -> str:
+        """The same value is one parameter, however many branches look at it."""
+        key = repr(value)
+        if key not in self._bound:
+            self._bound[key] = self.bind(value)
+        return self._bound[key]
+
+    def covered(self, alias: str, type_: str) -> str:
+        """Give the predicate that the client's scopes cover a resource of the type."""
         alternatives = self.access.conditions(type_, self.interaction)
         if not alternatives:
             return "false"

@@ -268,7 +268,9 @@ account_index = Table(
 client = Table(
     "client", metadata,
     _tenant(), _text("id"), _column("jwks", JSON, nullable=True), _text("jwks_url", nullable=True),
-    _column("scopes", ARRAY(Text)), _at("created_at"), _at("disabled_at", nullable=True),
+    _column("scopes", ARRAY(Text)), _text("organization", nullable=True),
+    Column("purposes", ARRAY(Text), nullable=False, server_default=text("'{TREAT}'")),
+    _at("created_at"), _at("disabled_at", nullable=True),
     _key("id"),
 )  # fmt: skip
 

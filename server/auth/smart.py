@@ -47,6 +47,12 @@ class InvalidScope(OAuthError):
     error = "invalid_scope"
 
 
+class UnauthorizedClient(OAuthError):
+    """The client may not ask for this."""
+
+    error = "unauthorized_client"
+
+
 class UnsupportedGrantType(OAuthError):
     """Only client_credentials is served."""
 
@@ -71,6 +77,8 @@ class Proven:
     client_id: str
     jti: str
     expires: datetime
+    purpose: str | None = None
+    """HL7 v3 PurposeOfUse that the client names, none for its usual one."""
 
 
 def claimed(text: str) -> Claimed:
@@ -121,7 +129,7 @@ def prove(assertion: Claimed, keys: Sequence[Any], audience: str, now: datetime)
         raise InvalidClient(f"client_assertion needs the claim {error.claim}") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise InvalidClient("the signature of client_assertion does not verify") from None
-    return Proven(assertion.client_id, _jti(claims), _expiry(claims, now))
+    return Proven(assertion.client_id, _jti(claims), _expiry(claims, now), _purpose(claims))
 
 
 def _matching_key(assertion: Claimed, keys: Sequence[Any]) -> Any:
@@ -142,6 +150,18 @@ def _jti(claims: Mapping[str, Any]) -> str:
     if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI or "\0" in jti:
         raise InvalidClient(f"jti is a text of 1 to {MAX_JTI} characters")
     return jti
+
+
+def _purpose(claims: Mapping[str, Any]) -> str | None:
+    """The one purpose of the extension `hl7-b2b` (HL7 UDAP Security §5.2.1), its code with or without the system."""
+    extensions = claims.get("extensions")
+    b2b = extensions.get("hl7-b2b") if isinstance(extensions, dict) else None
+    if b2b is None:
+        return None
+    purposes = b2b.get("purpose_of_use") if isinstance(b2b, dict) else None
+    if not isinstance(purposes, list) or len(purposes) != 1 or not isinstance(purposes[0], str):
+        raise InvalidClient("extensions.hl7-b2b.purpose_of_use is a list of one code")
+    return purposes[0].removeprefix("urn:oid:2.16.840.1.113883.5.8").lstrip("#|")
 
 
 def _expiry(claims: Mapping[str, Any], now: datetime) -> datetime:

@@ -14,12 +14,11 @@ from aiohttp import web
 
 from records.errors import RecordsError
 from records.fhir import text
-from records.fhir.bundle import part_of
 from records.fhir.errors import BadRequest, FhirError, Issue, MultipleMatches, NotSupported
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.outcome import operation_outcome
 from records.fhir.patch import json_patch
-from records.fhir.search import Surroundings, parse_search
+from records.fhir.search import parse_search
 from records.fhir.transaction import (
     Step,
     in_order,
@@ -37,7 +36,7 @@ from records.store.unit import Unit
 from server.http.fhir_audit import read_audit_event
 from server.http.fhir_call import Call, answer, status_of
 from server.http.fhir_search import searchset_of
-from server.http.fhir_write import match
+from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 
 Json = dict[str, Any]
 
@@ -97,7 +96,7 @@ async def _created(
             error.issues = [_placed(issue, step) for issue in error.issues]
             raise
     stored = await unit.resources.create_all(resources, call.access) if resources else []
-    return {step.number: Done(201, each, each.content) for step, each in zip(new, stored, strict=True)}
+    return {step.number: Done(201, each, call.shown(each)) for step, each in zip(new, stored, strict=True)}
 
 
 def _placed(issue: Issue, step: Step) -> Issue:
@@ -133,7 +132,7 @@ async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step])
             raise NotSupported("a conditional reference is Type?criteria")
         call.need(type_, "search-type", "s")
         pairs = [*parse_qsl(query, keep_blank_values=True), ("_count", "2")]
-        search = parse_search(type_, pairs, Surroundings(call.now, call.base, is_strict=True))
+        search = parse_search(type_, pairs, call.around(is_strict=True))
         if not search.where:
             raise BadRequest("a conditional reference needs criteria")
         matches = (await unit.resources.search(call.access, [search], Page(call.access.client_id))).matches
@@ -164,7 +163,7 @@ async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> D
             call.need(step.type, "update", "u")
             how = Write(step.if_match, must_be_new=step.if_none_match == "*", access=call.access)
             stored = await unit.resources.save(_resource(step), how)
-            return Done(201 if stored.is_new else 200, stored, stored.content)
+            return Done(201 if stored.is_new else 200, stored, call.shown(stored))
         case "PATCH":
             return await _patch(call, unit, step)
         case "DELETE":
@@ -180,26 +179,28 @@ async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> D
 def _resource(step: Step) -> Json:
     resource = {**(step.resource or {}), "id": step.id}
     validate(resource)
+    refuse_part(resource)
     return resource
 
 
 async def _create(call: Call, unit: Unit, step: Step, existing: Stored | None) -> Done:
     call.need(step.type, "create", "c")
     if existing is not None:
-        return Done(200, existing, existing.content)
+        return Done(200, existing, call.shown(existing))
     stored = await unit.resources.save(_resource(step), Write(must_be_new=True, access=call.access, is_fresh=True))
-    return Done(201, stored, stored.content)
+    return Done(201, stored, call.shown(stored))
 
 
 async def _patch(call: Call, unit: Unit, step: Step) -> Done:
     call.need(step.type, "patch", "u")
+    refuse_blind_patch(call, step.type)
     current = await unit.resources.read(call.access, step.type, step.id)
     after = json_patch(text.loads(current.content), patch_in(step))
     if after.get("resourceType") != step.type or after.get("id") != step.id:
         raise BadRequest("a patch may not change resourceType or id")
     validate(after)
     stored = await unit.resources.save(after, Write(step.if_match or current.version, access=call.access))
-    return Done(200, stored, stored.content)
+    return Done(200, stored, call.shown(stored))
 
 
 async def _get(call: Call, unit: Unit, step: Step) -> Done:
@@ -210,7 +211,7 @@ async def _get(call: Call, unit: Unit, step: Step) -> Done:
         stored = await unit.resources.read(call.access, step.type, step.id)
         if step.if_none_match == str(stored.version):
             return Done(304, stored)
-        return Done(200, stored, b"" if step.method == "HEAD" else part_of(stored.content, "false", ()))
+        return Done(200, stored, b"" if step.method == "HEAD" else call.shown(stored))
     call.need(step.type, "search-type", "s")
     page = Page(call.access.client_id, step.criteria, step.type)
     return Done(200, content=await searchset_of(call, unit, [step.type], page))

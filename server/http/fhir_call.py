@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import web
 
+from records.access import Grade, place_grade
 from records.actors import Actor, ActorKind
 from records.errors import AccessDenied, KeyDestroyed, KeyServiceUnavailable, NotFound, RecordsError, StoreUnavailable
 from records.fhir import text
@@ -30,7 +32,9 @@ from records.fhir.errors import (
 )
 from records.fhir.interactions import INTERACTIONS
 from records.fhir.outcome import operation_outcome
+from records.fhir.places import graded, hidden_parameters
 from records.fhir.query import Access
+from records.fhir.search import Surroundings
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.resource_groups import Request
 from records.store.resource_rows import Stored
@@ -43,6 +47,8 @@ _JSON_TYPES = frozenset((FHIR_JSON, "application/json", "application/json+fhir",
 # A transaction of 1,000 resources of 5 kB, twice.
 MAX_BODY = 10 * 1024 * 1024
 ARRIVAL_S = 30.0
+REASON_HEADER = "X-Break-Glass-Reason"
+MAX_REASON = 500  # a sentence for the privacy officer
 _RETRY_S = 3
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 Json = dict[str, Any]
@@ -70,8 +76,26 @@ class Call:
     @property
     def actor(self) -> Actor:
         """The client as the subject of decisions and audit entries."""
-        purpose = self.authorised.purpose
-        return Actor(DEFAULT_TENANT, ActorKind.SERVICE, self.access.client_id, purpose, request_id(self.request))
+        name, purpose = self.access.client_id, self.authorised.purpose
+        return Actor(DEFAULT_TENANT, ActorKind.SERVICE, name, purpose, request_id(self.request), reason=self.reason)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the glass is broken; percent-encoded where it is not ASCII."""
+        return unquote(self.request.headers.get(REASON_HEADER, ""))[:MAX_REASON].strip() or None
+
+    @property
+    def grade(self) -> Grade:
+        """How exactly the client sees where people live."""
+        return place_grade(self.actor)
+
+    def shown(self, stored: Stored) -> bytes:
+        """Give a resource as this client may see it. Every answer that holds one passes here."""
+        return graded(stored.content, self.grade)
+
+    def around(self, is_strict: bool) -> Surroundings:
+        """Give what a search by this client needs to know besides its parameters."""
+        return Surroundings(self.now, self.base, is_strict, hidden_parameters(self.grade))
 
     @property
     def base(self) -> str:
@@ -220,7 +244,10 @@ async def _authenticated(request: web.Request) -> Call:
         raise TokenRefused("send Authorization: Bearer with a token of /auth/token")
     clock = request.app[CLOCK]
     now = clock.now()
-    return Call(request, await request.app[TOKENS].check(token.strip(), now, clock.monotonic()), now)
+    call = Call(request, await request.app[TOKENS].check(token.strip(), now, clock.monotonic()), now)
+    if call.access.breaks_glass and call.reason is None:
+        raise Forbidden(f"a token for BTG needs the reason in {REASON_HEADER}")
+    return call
 
 
 def _check_accept(request: web.Request) -> None:

@@ -49,7 +49,7 @@ async def everything(call: Call) -> web.Response:
     async with call.database.unit(call.actor) as unit:
         call.need("Patient", "read", "r")
         found = await find_everything(unit, call.access, wanted)
-    entries = [Entry(f"{call.base}/{s.type}/{s.id}", s.content) for s in found.resources]
+    entries = [Entry(f"{call.base}/{s.type}/{s.id}", call.shown(s)) for s in found.resources]
     url = f"{call.base}/Patient/{call.id}/$everything"
     links = [("self", url)]
     if found.next_row is not None:

@@ -51,7 +51,7 @@ def _resource(call: Call, found: Stored) -> web.Response:
         return web.Response(status=304, headers=headers)
     summary = call.request.query.get("_summary", "false")
     elements = [e for e in call.request.query.get("_elements", "").split(",") if e]
-    return answer(200, part_of(found.content, summary, elements), headers)
+    return answer(200, part_of(call.shown(found), summary, elements), headers)
 
 
 async def history(call: Call) -> web.Response:
@@ -96,4 +96,4 @@ def _version(call: Call, stored: Stored) -> Version:
     path = f"{stored.type}/{stored.id}"
     at = stored.updated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     url = stored.type if method == "POST" else path
-    return Version(f"{call.base}/{path}", stored.content, method, url, stored.version, at)
+    return Version(f"{call.base}/{path}", call.shown(stored), method, url, stored.version, at)

@@ -121,7 +121,7 @@ async def searchset_of(call: Call, unit: Unit, types: Sequence[str], page: Page)
 
 
 def _surroundings(call: Call) -> Surroundings:
-    return Surroundings(call.now, call.base, call.prefer("handling") == "strict")
+    return call.around(call.prefer("handling") == "strict")
 
 
 def _searchset(call: Call, query: Query, result: SearchResult, page: Page) -> bytes:
@@ -131,7 +131,9 @@ def _searchset(call: Call, query: Query, result: SearchResult, page: Page) -> by
 
 
 def _entry(call: Call, stored: Stored, query: Query, mode: str) -> Entry:
-    content = part_of(stored.content, query.summary, query.elements) if mode == "match" else stored.content
+    content = call.shown(stored)
+    if mode == "match":
+        content = part_of(content, query.summary, query.elements)
     return Entry(f"{call.base}/{stored.type}/{stored.id}", content, mode)
 
 

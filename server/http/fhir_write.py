@@ -9,9 +9,12 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from records.access import Grade
 from records.fhir import text
 from records.fhir.errors import (
     BadRequest,
+    BusinessRule,
+    Forbidden,
     Issue,
     MultipleMatches,
     NotSupported,
@@ -19,7 +22,9 @@ from records.fhir.errors import (
     VersionConflict,
 )
 from records.fhir.patch import json_patch, merge_patch
-from records.fhir.search import Surroundings, parse_search
+from records.fhir.places import TYPES as PLACE_TYPES
+from records.fhir.places import is_redacted
+from records.fhir.search import parse_search
 from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
@@ -122,6 +127,7 @@ async def conditional_patch(call: Call) -> web.Response:
 
 async def _patched(call: Call, unit: Unit, id_: str, body: Any) -> Stored:
     call.need(call.type, "patch", "u")
+    refuse_blind_patch(call, call.type)
     expected = call.if_match()
     current = await unit.resources.read(call.access, call.type, id_)
     if expected not in (None, current.version):
@@ -133,6 +139,12 @@ async def _patched(call: Call, unit: Unit, id_: str, body: Any) -> Stored:
     validate(after)
     # A writer in between makes this a conflict: the patch was made for the version that was read.
     return await unit.resources.save(after, Write(current.version, access=call.access))
+
+
+def refuse_blind_patch(call: Call, type_: str) -> None:
+    """A patch can test and copy what its sender may not see."""
+    if type_ in PLACE_TYPES and call.grade is not Grade.EXACT:
+        raise Forbidden("who sees addresses in part may not patch this type")
 
 
 def _apply(call: Call, before: Json, body: Any) -> Json:
@@ -179,7 +191,7 @@ async def match(call: Call, unit: Unit, type_: str, criteria: Sequence[tuple[str
     """
     if not call.access.permits(type_, "s"):
         call.need(type_, "search-type", "s")
-    query = parse_search(type_, [*criteria, ("_count", "2")], Surroundings(call.now, call.base, is_strict=True))
+    query = parse_search(type_, [*criteria, ("_count", "2")], call.around(is_strict=True))
     if not query.where:
         raise BadRequest("the criteria of a conditional write may not be empty")
     await unit.resources.lock_criteria(f"{type_}?{sorted(criteria)}")
@@ -197,7 +209,15 @@ async def checked_resource(call: Call, type_: str, id_: str | None = None) -> Js
     if id_ is not None and resource.get("id") != id_:
         raise BadRequest("the id in the body must be the one in the URL", path=f"{type_}.id")
     validate(resource)
+    refuse_part(resource)
     return resource
+
+
+def refuse_part(resource: Json) -> None:
+    """Refuse to write back what a reader was shown in part: the rest would be lost (FHIR R4 §3.1.1.6)."""
+    tags = resource.get("meta", {}).get("tag", [])
+    if is_redacted(resource) or any(tag.get("code") == "SUBSETTED" for tag in tags):
+        raise BusinessRule("this is a part of a resource; to change it send a patch")
 
 
 def written(call: Call, stored: Stored) -> web.Response:
@@ -210,4 +230,4 @@ def written(call: Call, stored: Stored) -> web.Response:
         return web.Response(status=status, headers=headers)
     if wanted == "OperationOutcome":
         return outcome(status, [Issue("informational", "saved", severity="information")], headers)
-    return answer(status, stored.content, headers)
+    return answer(status, call.shown(stored), headers)

@@ -19,12 +19,13 @@ from server.auth.smart import (
     InvalidScope,
     OAuthError,
     Proven,
+    UnauthorizedClient,
     UnsupportedGrantType,
     claimed,
     prove,
 )
 from server.auth.smart_scopes import Scope, are_usable, granted, parse_scopes
-from server.auth.smart_tokens import LIFE
+from server.auth.smart_tokens import LIFE, Granted
 from server.http.smart_services import JWKS, TOKENS, request_id, token_url
 from server.keys import CLOCK, DATABASE
 
@@ -55,8 +56,10 @@ async def _grant(request: web.Request) -> Mapping[str, object]:
     now = request.app[CLOCK].now()
     client, proven = await _authenticated(request, assertion, now)
     scopes = _scopes(form.get("scope", ""), client, now)
+    purpose = _purpose(proven, client)
     await _use_up(request, proven)
-    access_token = await request.app[TOKENS].issue(client.id, scopes, now, request.app[CLOCK].monotonic())
+    granted = Granted(client.id, scopes, purpose, client.organization)
+    access_token = await request.app[TOKENS].issue(granted, now, request.app[CLOCK].monotonic())
     expires_in = int(LIFE.total_seconds())
     scope = " ".join(s.text for s in scopes)
     return {"access_token": access_token, "token_type": "bearer", "expires_in": expires_in, "scope": scope}
@@ -106,6 +109,13 @@ def _scopes(asked: str, client: Client, now: datetime) -> list[Scope]:
     found = granted(parse_scopes(asked), registered)
     if not found or not are_usable(found, now):
         raise InvalidScope("none of the scopes is registered for this client and supported by this server")
+    return found
+
+
+def _purpose(proven: Proven, client: Client) -> str:
+    found = proven.purpose or client.purposes[0]
+    if found not in client.purposes:
+        raise UnauthorizedClient("this purpose of use is not registered for the client")
     return found
 
 

@@ -105,11 +105,19 @@ class Hospital:
 
         self.call(register())
 
-    def token(self, *scopes: str) -> str:
-        """Register a fresh client with the scopes and give its access token."""
-        key, client_id = HospitalKey(), f"client-{uuid.uuid4()}"
+    def token(self, *scopes: str, client_id: str = "", organization: str | None = None, purpose: str = "TREAT") -> str:
+        """Register a client, a fresh one unless it is named, and give its access token."""
+        key, client_id = HospitalKey(), client_id or f"client-{uuid.uuid4()}"
         self.register(client_id, scopes, jwks={"keys": [key.jwk]})
-        status, body = self.call(self.ask_token(key.assertion(client_id, self.token_url), " ".join(scopes)))
+
+        async def describe() -> None:
+            async with self.database.unit(SYSTEM) as unit:
+                await unit.clients.describe(client_id, organization=organization, purposes=["TREAT", purpose])
+
+        self.call(describe())
+        asked = {"extensions": {"hl7-b2b": {"purpose_of_use": [purpose]}}}
+        assertion = key.assertion(client_id, self.token_url, **asked)
+        status, body = self.call(self.ask_token(assertion, " ".join(scopes)))
         assert status == 200, body
         return str(body["access_token"])
 

@@ -1,0 +1,146 @@
+"""
+What a Consent permits and denies, as rules that a query can decide by (FHIR R4 §6.2). Pure.
+
+A rule applies to a resource when each of its restrictions is empty or fits. Of one Consent the deepest applicable rules
+decide, a denial among them wins; of several Consents a denial wins. No applicable rule means permitted.
+
+What the rules cannot express (a code, a security label, a period of the data) makes them careful: a denial then covers
+more than was written, a permission nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from records.fhir import terminology as t
+from records.fhir.dates import EARLIEST, LATEST, parse
+from records.fhir.index import reference_target
+
+Json = dict[str, Any]
+PRIVACY = "patient-privacy"
+RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
+ACTIONS = "http://terminology.hl7.org/CodeSystem/consentaction"
+# Actions that are done by reading over an interface; the others (collect, correct) are no matter of answers.
+READING = frozenset(("access", "disclose", "use"))
+# Exceptions of exceptions of exceptions; a Consent of a form has two levels.
+MAX_DEPTH = 8
+MAX_RULES = 200
+_UNDECIDED = ("code", "securityLabel", "dataPeriod")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRule:
+    """One provision with its parents' restrictions; None means that a restriction is not there."""
+
+    depth: int
+    is_permit: bool
+    valid_from: datetime = EARLIEST
+    valid_until: datetime = LATEST
+    actors: tuple[str, ...] | None = None
+    """`Organization/o1`, or `system|value` of an identifier."""
+    purposes: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    """Resource types."""
+    data: tuple[str, ...] | None = None
+    """`Encounter/e1`."""
+    is_related: bool = False
+    """Also what refers to the data."""
+
+
+def rules_of(consent: Json) -> list[ConsentRule]:
+    """Give the rules of a valid Consent; none when it is not active or not about privacy."""
+    if consent.get("status") != "active" or PRIVACY not in _codes(consent.get("scope", {})):
+        return []
+    if any(system == t.CONSENT_KIND for c in consent.get("category", []) for system, _ in _codings(c)):
+        return []  # our own three questions: the visit itself asks them
+    base = {"OPTIN": True, "OPTOUT": False}.get(next(iter(_codes(consent.get("policyRule", {}))), ""))
+    found: list[ConsentRule] = [] if base is None else [ConsentRule(0, base)]
+    if provision := consent.get("provision"):
+        parent = found[0] if found else ConsentRule(-1, True)
+        found += _rules(provision, parent, default=not base if base is not None else None)
+    return found[:MAX_RULES]
+
+
+def _rules(provision: Json, parent: ConsentRule, default: bool | None) -> Iterator[ConsentRule]:
+    """The rule of a provision, then those of its exceptions; `default` is its kind when it does not tell."""
+    depth = parent.depth + 1
+    kind = {"permit": True, "deny": False}.get(provision.get("type", ""), default)
+    rule = _restricted(provision, parent, depth, kind is not False)
+    if kind is not None and _concerns_reading(provision) and (not kind or _is_decidable(provision)):
+        yield rule
+    if depth < MAX_DEPTH:
+        for exception in provision.get("provision", []):
+            yield from _rules(exception, rule, default=None if kind is None else not kind)
+
+
+def _restricted(provision: Json, parent: ConsentRule, depth: int, is_permit: bool) -> ConsentRule:
+    period = provision.get("period", {})
+    start, end = parse(period.get("start", "")), parse(period.get("end", ""))
+    data, is_related = _data(provision)
+    return ConsentRule(
+        depth, is_permit,
+        max(parent.valid_from, start.low) if start else parent.valid_from,
+        min(parent.valid_until, end.high) if end else parent.valid_until,
+        _both(parent.actors, _actors(provision)),
+        _both(parent.purposes, _optional(c["code"] for c in provision.get("purpose", []) if "code" in c)),
+        _both(parent.classes, _classes(provision, is_permit)),
+        _both(parent.data, data), is_related or parent.is_related,
+    )  # fmt: skip
+
+
+def _both(one: Sequence[str] | None, other: Sequence[str] | None) -> tuple[str, ...] | None:
+    if one is None or other is None:
+        found = one if other is None else other
+        return None if found is None else tuple(found)
+    return tuple(value for value in one if value in other)
+
+
+def _optional(values: Any) -> tuple[str, ...] | None:
+    return tuple(dict.fromkeys(values)) or None
+
+
+def _actors(provision: Json) -> tuple[str, ...] | None:
+    found = []
+    for actor in provision.get("actor", []):
+        who = actor.get("reference", {})
+        if target := reference_target(who.get("reference")):
+            found.append("/".join(target) if target[0] else target[1])
+        if "value" in who.get("identifier", {}):
+            found.append(f"{who['identifier'].get('system', '')}|{who['identifier']['value']}")
+    return tuple(found) if provision.get("actor") else None
+
+
+def _classes(provision: Json, is_permit: bool) -> tuple[str, ...] | None:
+    """Resource types; a class of another system restricts a permission to nothing and a denial not at all."""
+    given = provision.get("class", [])
+    types = [c["code"] for c in given if c.get("system") == RESOURCE_TYPES and "code" in c]
+    if len(types) < len(given) and not is_permit:
+        return None
+    return tuple(types) if given else None
+
+
+def _data(provision: Json) -> tuple[tuple[str, ...] | None, bool]:
+    given = provision.get("data", [])
+    targets = [reference_target(d.get("reference", {}).get("reference")) for d in given]
+    found = tuple(f"{target[0]}/{target[1]}" for target in targets if target)
+    return (found if given else None), any(d.get("meaning") != "instance" for d in given)
+
+
+def _concerns_reading(provision: Json) -> bool:
+    codes = {code for action in provision.get("action", []) for code in _codes(action)}
+    return not codes or bool(codes & READING)
+
+
+def _is_decidable(provision: Json) -> bool:
+    return not any(name in provision for name in _UNDECIDED)
+
+
+def _codings(concept: Json) -> list[tuple[str, str]]:
+    return [(c.get("system", ""), c["code"]) for c in concept.get("coding", []) if "code" in c]
+
+
+def _codes(concept: Json) -> list[str]:
+    return [code for _, code in _codings(concept)]
