@@ -99,7 +99,7 @@ class _Place:
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
 _Input = _Joined | _Gone | _Said | _Asked | _Place | i.DeviceLeft | i.StoreResult | i.RelayInput
-_STORE = (e.Transition, e.StoreChat, e.RenewLease, e.StoreLines)
+_STORE = (e.Transition, e.StoreChat, e.StorePath, e.RenewLease, e.StoreLines)
 _STORE_RESULTS = (i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored)
 
 

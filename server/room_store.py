@@ -48,6 +48,9 @@ class VisitStore(Protocol):
     async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
         """Store a chat message; the same key again returns what is stored."""
 
+    async def note_path(self, visit_id: UUID, change: m.PathChanged) -> None:
+        """Keep a change of the network under a seat's media with the visit's events."""
+
     async def renew_lease(self, visit_id: UUID) -> None:
         """Renew the claim. Raises NotClaimed."""
 
@@ -156,6 +159,8 @@ class StoreLane:
                 self._post(i.Deferred(trigger, timestamp(write.at)))
             case e.StoreChat() | e.StoreLines() if len(self._backlog) < MAX_WAITING:
                 self._backlog.append(write)
+            case e.StorePath():
+                pass  # worth less than the call's own writes, which wait; the relay's histogram has it
             case e.RenewLease():
                 pass  # the next renewal comes in 20 s; leases are judged by the database, which is away
             case _:
@@ -167,7 +172,7 @@ class StoreLane:
                 self._post(i.NotStored(None, because, key, seat))
             case e.Transition(trigger=trigger):
                 self._post(i.NotStored(trigger, because))
-            case e.RenewLease() | e.StoreLines():
+            case e.RenewLease() | e.StoreLines() | e.StorePath():
                 pass
 
     async def _stored(self, write: Write) -> i.StoreResult | None:
@@ -189,6 +194,9 @@ class StoreLane:
                 return i.Stored(await self._store.transition(visit_id, change, write), timestamp(write.at))
             case e.StoreChat() as chat:
                 return i.ChatStored(await self._store.append_chat(visit_id, chat, write))
+            case e.StorePath(change):
+                await self._store.note_path(visit_id, change)
+                return None
             case e.RenewLease():
                 await self._store.renew_lease(visit_id)
                 return None
@@ -204,6 +212,8 @@ class StoreLane:
                 return None
             case e.StoreLines():
                 return None  # the visit is erased: nothing to keep it with
+            case e.StorePath():
+                return None
             case e.Transition(trigger=trigger, after=after):
                 if isinstance(refusal, StaleState) and refusal.actual == after.value:
                     return i.Stored(await self._store.view(self._visit_id), timestamp(write.at))

@@ -14,6 +14,7 @@ from records.store.live import LiveVisits
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
 from server.auth.principals import seat_id
+from server.media_events import MediaEvents
 from server.places import LISTED_STATES
 from server.room_store import Write, timestamp
 from signaling import effects as e
@@ -62,7 +63,7 @@ class DatabaseSweeps:
             return await unit.sessions.live(sessions)
 
 
-class DatabaseVisits(DatabaseSweeps):
+class DatabaseVisits(DatabaseSweeps, MediaEvents):
     """What rooms read and write, each call one unit of work."""
 
     def __init__(self, database: Database) -> None:

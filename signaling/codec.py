@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, NoReturn, assert_never
 
 from signaling import messages as m
@@ -20,6 +21,11 @@ MAX_SOURCES = 8  # two cameras, a screen, a microphone, and as many to come
 MAX_WISHES = 32  # a room of 16 seats with two pictures each
 MAX_STATS = 32
 MAX_NETWORK_CHARACTERS = 20  # the longest of the Network Information API is bluetooth
+NETWORK_WORDS: Mapping[str, frozenset[str]] = {
+    "candidate": frozenset({"host", "srflx", "prflx", "relay"}),
+    "protocol": frozenset({"udp", "tcp", "tls"}),
+    "network": frozenset({"wifi", "cellular", "ethernet", "vpn", "bluetooth", "wimax"}),
+}
 MAX_HEIGHT_PX = 8_640
 MAX_COUNT = 2**53 - 1  # what a JavaScript number counts exactly
 
@@ -144,6 +150,12 @@ def _quality(body: Body) -> m.ClientQuality:
     return m.ClientQuality({name: float(value) for name, value in stats.items()}, network)
 
 
+def _network(body: Body) -> m.Network:
+    """A word that a newer browser uses and this server does not know is `unknown`."""
+    words = {name: body.text(name, MAX_NAME_CHARACTERS) for name in NETWORK_WORDS}
+    return m.Network(**{name: word if word in NETWORK_WORDS[name] else "unknown" for name, word in words.items()})
+
+
 def _is_finite(value: int | float) -> bool:
     """Tell whether a float can hold the number: 1e999 and a 400-digit integer are JSON too."""
     try:
@@ -162,6 +174,7 @@ CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "chat": _chat,
     "layers": lambda body: m.Layers(tuple(_wish(item) for item in body.items("wishes", MAX_WISHES))),
     "quality": _quality,
+    "network": _network,
     "ring": lambda body: m.Ring(),
     "accept": lambda body: m.Accept(),
     "hold": lambda body: m.Hold(),
@@ -231,6 +244,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.LayerChanged: "layer",
     m.LayerSoon: "layer-soon",
     m.Demand: "demand",
+    m.PathChanged: "path-changed",
     m.Recording: "recording",
     m.Emergency: "emergency",
     m.Bye: "bye",
@@ -239,7 +253,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
 # Media-rate signals and answers of the moment: the next one replaces them, so they are not replayed.
 UNJOURNALLED: frozenset[type[m.ServerMessage]] = frozenset(
     {m.Welcome, m.Pong, m.Done, m.QueuePlace, m.Speaker, m.SeatQuality, m.MediaStopped, m.LayerChanged, m.LayerSoon}
-    | {m.Bye, m.Failure}
+    | {m.PathChanged, m.Bye, m.Failure}
 )
 
 
@@ -276,6 +290,8 @@ def body_of(message: m.ServerMessage) -> dict[str, Any]:
             return {"generation": generation, "sdp": sdp, "tracks": [_track(track) for track in tracks]}
         case m.ChatMessage(line):
             return _line(line)
+        case m.PathChanged():
+            return _path(message)
         case _:
             return _plain(message)
 
@@ -308,6 +324,17 @@ def _welcome(message: m.Welcome) -> dict[str, Any]:
         "ice_ttl_s": message.ice_ttl_s,
         "chat": [_line(line) for line in message.chat],
         "admitted": message.admitted,
+    }
+
+
+def _path(change: m.PathChanged) -> dict[str, Any]:
+    return {
+        "seat": change.seat,
+        "link": change.link,
+        "from": asdict(change.before),
+        "to": asdict(change.after),
+        "cause": change.cause,
+        "gap_ms": change.gap_ms,
     }
 
 

@@ -8,6 +8,7 @@ from signaling import inputs as i
 from signaling import messages as m
 from signaling.announce import Announcer, Change, may_enter
 from signaling.chat import Chat
+from signaling.clocks import earliest
 from signaling.commands import Commands
 from signaling.course import Course
 from signaling.devices import Devices
@@ -16,6 +17,7 @@ from signaling.errors import SignalingError, VisitOver
 from signaling.fitness import Fitness
 from signaling.media import reports
 from signaling.negotiation import Media, Negotiation
+from signaling.paths import Paths
 from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
 from signaling.states import OPEN, MediaLinkState, Presence, Role
@@ -35,6 +37,7 @@ class Consultation:
         self._links = RoomLinks(self._seats)
         self._media = Negotiation(self._seats, self._links)
         self._devices = Devices(view.id, self._seats)
+        self._paths = Paths(self._seats)
         self._chat = Chat(self._seats, history)
         self._attendance = Attendance(self._seats, self._course, now)
         self._attendance.note_state(None, now)
@@ -61,7 +64,7 @@ class Consultation:
 
     def next_deadline(self) -> float | None:
         """Return when handle_timer is due; None while no clock runs."""
-        return self._attendance.next_deadline()
+        return earliest(self._attendance.next_deadline(), self._paths.next_deadline())
 
     # Inputs
 
@@ -111,7 +114,7 @@ class Consultation:
 
     def receive_relay(self, event: i.RelayInput, now: float) -> list[e.Effect]:
         """Advance by what the relay, or the connection to it, says."""
-        effects = self._take_relay(event)
+        effects = self._take_relay(event, now)
         for seat in list(self._seats):
             self._seats.is_changed |= seat.role is not Role.DEVICE and seat.note_reach(now)
         return effects + self._after(now)
@@ -183,6 +186,8 @@ class Consultation:
                 return self._chat.receive(seat, message, envelope)
             case m.ClientQuality():  # its numbers are for the shell's metrics
                 return self._media.network(seat, message.network)
+            case m.Network():
+                return self._paths.told(seat, message)
             case m.Publish() | m.Subscribe() | m.Answer() | m.Mute() | m.Layers():
                 return self._commands.negotiate(seat, message, re)
             case m.Leave():
@@ -194,7 +199,7 @@ class Consultation:
             case _:
                 assert_never(message)
 
-    def _take_relay(self, event: i.RelayInput) -> list[e.Effect]:
+    def _take_relay(self, event: i.RelayInput, now: float) -> list[e.Effect]:
         match event:
             case i.LinkAnswered() | i.LinkRefused() if self._devices.owns(event.link):
                 return self._devices.receive_result(event)
@@ -213,6 +218,8 @@ class Consultation:
             case reports.OfferReady():
                 found = self._links.find(event.link)
                 return self._media.offer(*found, event) if found is not None else []
+            case reports.PathChanged():
+                return self._paths.moved(event, now)
             case reports.TracksChanged():
                 return self._media.tracks_changed(event)
             case reports.Quality() if self._course.is_open:
@@ -255,7 +262,7 @@ class Consultation:
     def _after(self, now: float) -> list[e.Effect]:
         """Let the clocks act, and tell who is here when that has changed."""
         self._attendance.follow_losses()
-        effects = self._attendance.handle_timer(now)
+        effects = self._attendance.handle_timer(now) + self._paths.handle_timer(now)
         due = self._attendance.due(now)
         if due is not None and self._course.under_way is None:
             effects += self._course.propose(due)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from signaling.fitness import LineRecord
 from signaling.media.reports import LayerWish
-from signaling.messages import ServerEnvelope
+from signaling.messages import PathChanged, ServerEnvelope
 from signaling.states import Trigger, VisitState
 
 
@@ -53,6 +53,13 @@ class StoreChat:
     role: str
     text: str = field(repr=False)
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorePath:
+    """Keep a change of path with the visit's events. Nothing is told back; while the database is away it is lost."""
+
+    change: PathChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +188,5 @@ RelayEffect = (
     | RelayCloseLink
     | RelayCloseRoom
 )
-StoreEffect = Transition | StoreChat | RenewLease | StoreLines
+StoreEffect = Transition | StoreChat | StorePath | RenewLease | StoreLines
 Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue

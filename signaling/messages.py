@@ -96,6 +96,18 @@ class ClientQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """What carries the sender's media now: kinds, never addresses. Told at the start and at each change."""
+
+    candidate: str
+    """host, srflx, prflx, relay or unknown (RFC 8445 §5.1.1)."""
+    protocol: str
+    """udp, tcp, tls or unknown."""
+    network: str
+    """wifi, cellular, ethernet, vpn or unknown, where the browser tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ring:
     """The practitioner calls the patient."""
 
@@ -147,6 +159,7 @@ ClientMessage = (
     | ChatText
     | Layers
     | ClientQuality
+    | Network
     | Ring
     | Accept
     | Hold
@@ -383,6 +396,20 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
+class PathChanged:
+    """A seat's media came another way from some moment on; told to practitioners and the seat itself."""
+
+    seat: str
+    link: Literal["up", "down"]
+    before: Network
+    after: Network
+    cause: str
+    """restart, migration, rebinding."""
+    gap_ms: float | None
+    """Silence around the change; None when nothing was flowing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """Whether the consultation is recorded."""
 
@@ -434,6 +461,7 @@ ServerMessage = (
     | LayerChanged
     | LayerSoon
     | Demand
+    | PathChanged
     | Recording
     | Emergency
     | Bye

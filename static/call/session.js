@@ -9,8 +9,9 @@ import { IceServers } from '../media/ice.js';
 import { DownLink, UpLink } from '../media/links.js';
 import { Beginning } from '../media/line_verdict.js';
 import { only, policyOf } from '../media/paths.js';
+import { NetworkObserver } from '../media/network_observer.js';
 import { between, sampleOf, Verdict, verdictOf } from '../media/quality.js';
-import { Action, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
+import { Action, answered, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
 import { Connection, SignallingSocket } from '../signalling/socket.js';
 import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
 
@@ -61,6 +62,7 @@ export class CallSession {
   hasRung = false;
   /** @type {import('../media/quality.js').Sample|null} */
   #sample = null;
+  #network = this.#newNetwork();
   #abort = new AbortController();
 
   /** @param {SessionOptions} options */
@@ -84,13 +86,22 @@ export class CallSession {
     });
   }
 
+  #newNetwork() {
+    return new NetworkObserver({
+      peer: (name) => (this.#isStarted ? (name === 'up' ? this.#up : this.#down).peer : null),
+      isShaky: (name) => this.#watches[name].health === LinkHealth.SHAKY,
+      restart: (names) => { this.#openAllWays(); if (this.#isStarted) this.#decide(names, true); },
+      doubt: () => this.#socket.doubt(),
+      heard: (name) => { this.#watches[name] = answered(this.#watches[name]); },
+      onRoute: (route) => this.#socket.send('network', route),
+    });
+  }
+
   /** Take the seat. */
   open() {
     const { signal } = this.#abort;
-    const connection = /** @type {EventTarget|undefined} */ (/** @type {any} */ (navigator).connection);
-    connection?.addEventListener('change', () => this.#networkChanged(), { signal });
-    window.addEventListener('online', () => this.#networkChanged(), { signal });
-    const watch = setInterval(() => this.#watch(false), WATCH_EVERY_MS);
+    this.#network.open(signal);
+    const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const stats = setInterval(() => this.#measure(), STATS_EVERY_MS);
     signal.addEventListener('abort', () => { clearInterval(watch); clearInterval(stats); }, { once: true });
     this.#socket.open();
@@ -285,16 +296,13 @@ export class CallSession {
     for (const { peer } of [this.#up, this.#down]) peer?.setConfiguration(this.#configuration);
   }
 
-  #networkChanged() {
-    this.#openAllWays();
-    this.#socket.retryNow();
-    this.#watch(true);
+  #watch() {
+    if (this.#isStarted && this.state.connection === Connection.OPEN) this.#decide(['up', 'down'], false);
   }
 
-  /** @param {boolean} networkChanged */
-  #watch(networkChanged) {
-    if (!this.#isStarted || this.state.connection !== Connection.OPEN) return;
-    for (const name of /** @type {('up'|'down')[]} */ (['up', 'down'])) {
+  /** @param {('up'|'down')[]} names @param {boolean} networkChanged what is asked for then is sent as soon as the socket is back */
+  #decide(names, networkChanged) {
+    for (const name of names) {
       const { watch, action } = decide(this.#watches[name], performance.now(), networkChanged);
       this.#watches[name] = watch;
       if (action !== Action.NONE) this.#repair(name, action);

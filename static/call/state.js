@@ -33,6 +33,8 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @typedef {import('../types.js').Envelope} Envelope
  * @typedef {{on: boolean, problem: string|null}} OwnDevice
  *
+ * @typedef {{seat: string, network: string, gap_ms: number, at: number}} Move
+ *
  * @typedef {object} CallState
  * @property {Connection} connection @property {string} seat @property {string} role @property {string} visitState @property {boolean} admitted we may publish and subscribe
  * @property {readonly Seat[]} seats everyone, ourselves included
@@ -49,6 +51,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {number|null} troubleSince ms, null while all is well
  * @property {OwnDevice} microphone @property {OwnDevice} camera
  * @property {boolean} audioOnly @property {string} layer what the relay sends us now: high, mid, low or audio_only @property {string} verdict @property {string|null} error last error code
+ * @property {Move|null} move the last change of a network under somebody's media
  * @property {Readonly<Record<string, number>>} scores seat -> mean opinion score 1..4.5, told by the relay
  * @property {Readonly<Record<string, import('../types.js').Fitness>>} fitness seat -> what its line is fit for now
  * @property {Readonly<Record<string, readonly string[]>>} stopped seat -> sources from which nothing arrives
@@ -59,7 +62,7 @@ export const initialCall = () => ({
   connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
-  camera: { on: true, problem: null }, audioOnly: false, layer: 'high', verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
+  camera: { on: true, problem: null }, audioOnly: false, layer: 'high', move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
 });
 
 /**
@@ -71,13 +74,13 @@ export const initialCall = () => ({
 
 /** @param {CallState} state @param {CallAction} action @param {number} now ms @returns {CallState} */
 export function reduceCall(state, action, now) {
-  return withTrouble(step(state, action), now);
+  return withTrouble(step(state, action, now), now);
 }
 
-/** @param {CallState} state @param {CallAction} action @returns {CallState} */
-function step(state, action) {
+/** @param {CallState} state @param {CallAction} action @param {number} now @returns {CallState} */
+function step(state, action, now) {
   switch (action.type) {
-    case 'message': return receive(state, action.envelope);
+    case 'message': return receive(state, action.envelope, now);
     case 'connection': return { ...state, connection: action.connection };
     case 'link': return {
       ...state, [action.link]: action.health, everConnected: state.everConnected || action.health === LinkHealth.CONNECTED,
@@ -90,8 +93,8 @@ function step(state, action) {
   }
 }
 
-/** @param {CallState} state @param {Envelope} envelope @returns {CallState} */
-function receive(state, { type, body }) {
+/** @param {CallState} state @param {Envelope} envelope @param {number} now @returns {CallState} */
+function receive(state, { type, body }, now) {
   switch (type) {
     case 'welcome': return welcomed(state, body);
     case 'state': return moved(state, body);
@@ -109,6 +112,7 @@ function receive(state, { type, body }) {
       fitness: { ...state.fitness, [body.seat]: { verdict: body.verdict, reasons: body.reasons ?? [] } },
     };
     case 'layer': return { ...state, layer: body.rung };
+    case 'path-changed': return withMove(state, body, now);
     case 'media-stopped': return withStopped(state, body);
     case 'recording': return { ...state, recording: body.state };
     case 'emergency': return { ...state, emergency: body };
@@ -162,6 +166,20 @@ function withStopped(state, { seat, source, stopped }) {
   const others = (state.stopped[seat] ?? []).filter((known) => known !== source);
   return { ...state, stopped: { ...state.stopped, [seat]: stopped ? [...others, source] : others } };
 }
+
+// Both links of a seat move within moments: that is one change, with the longer silence.
+const ONE_MOVE_MS = 5_000;
+// Long enough to read; the change itself stands in the visit's events.
+export const MOVE_SHOWN_MS = 8_000;
+
+/** @param {CallState} state @param {any} body @param {number} now @returns {CallState} */
+function withMove(state, body, now) {
+  const before = state.move && state.move.seat === body.seat && now - state.move.at < ONE_MOVE_MS ? state.move.gap_ms : 0;
+  return { ...state, move: { seat: body.seat, network: body.to.network, gap_ms: Math.max(before, body.gap_ms ?? 0), at: now } };
+}
+
+/** The change to tell now, if one is fresh. @param {CallState} state @param {number} now @returns {Move|null} */
+export const freshMove = (state, now) => (state.move && now - state.move.at < MOVE_SHOWN_MS ? state.move : null);
 
 // Below 2.6 "nearly all users are dissatisfied" (ITU-T G.107 Annex B: R < 50).
 const WEAK_SCORE = 2.6;

@@ -3,7 +3,7 @@
 
 import { Chat } from '../call/chat.js';
 import { barButton, Controls, LineStatus } from '../call/controls.js';
-import { Rung, rung } from '../call/state.js';
+import { freshMove, rung, Rung } from '../call/state.js';
 import { Tiles } from '../call/tiles.js';
 import { el } from '../elements.js';
 import { t } from '../i18n/index.js';
@@ -82,7 +82,7 @@ export class CallPanel {
     if (opened.visit.state === 'called') return this.#status.show(session.hasRung ? t('call.ringing') : t('call.before_ring'));
     if (call.layer === 'audio_only' && !call.audioOnly) return this.#status.show(t('call.picture_paused'));
     const away = call.seats.find((seat) => seat.seat !== call.seat && seat.presence === 'reconnecting');
-    this.#status.show(away ? t('drop.reconnecting', { name: away.display }) : '');
+    this.#status.show(away ? t('drop.reconnecting', { name: away.display }) : moveText(call));
   }
 
   /** Which side is lost, and what can be done now (consultation.md §7). @param {CallSession} session @param {Case} opened */
@@ -100,4 +100,14 @@ export class CallPanel {
   #choice(key, work) {
     return el('button', { type: 'button', on: { click: () => void work() } }, t(key));
   }
+}
+
+/** Whose line is another now, and how long it was silent. @param {import('../call/state.js').CallState} call */
+function moveText(call) {
+  const move = freshMove(call, performance.now());
+  if (!move) return '';
+  const name = call.seats.find((seat) => seat.seat === move.seat)?.display ?? '';
+  const seconds = (move.gap_ms / 1000).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 });
+  const to = ['wifi', 'cellular', 'ethernet'].includes(move.network) ? `move.to.${move.network}` : 'move.to.other';
+  return t(move.gap_ms >= 100 ? 'move.silence' : 'move.seamless', { name, to: t(to), seconds });
 }

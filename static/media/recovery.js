@@ -41,6 +41,9 @@ export function observe(watch, health, now) {
   return { ...watch, health, since: now, restarts: health === LinkHealth.CONNECTED ? 0 : watch.restarts };
 }
 
+/** Something came on a connected link: earlier tries count no more. @param {LinkWatch} watch @returns {LinkWatch} */
+export const answered = (watch) => (watch.health === LinkHealth.CONNECTED && watch.restarts ? { ...watch, restarts: 0 } : watch);
+
 /**
  * What to do now; the caller does it and keeps the returned watch.
  * @param {LinkWatch} watch @param {number} now @param {boolean} networkChanged a change of network was just reported

@@ -14,6 +14,8 @@ const PAUSES_MS = Object.freeze({ 1013: 1_000, 4400: 5_000, 4429: 5_000 });
 // A dead radio link is silent: a ping every 5 s with 4 s for the pong notices it before a person asks "hello?".
 const PING_EVERY_MS = 5_000;
 const PONG_WITHIN_MS = 4_000;
+// Where there is a reason for doubt (media fell silent), three round trips and at least this.
+const DOUBT_MS = 250;
 
 export const Connection = Object.freeze({ IDLE: 'idle', CONNECTING: 'connecting', OPEN: 'open', RECONNECTING: 'reconnecting', CLOSED: 'closed' });
 /** @typedef {typeof Connection[keyof typeof Connection]} Connection */
@@ -39,6 +41,9 @@ export class SignallingSocket {
   #timer = 0;
   #pingTimer = 0;
   #pongTimer = 0;
+  #askedAt = 0;
+  /** ms of the last ping */
+  #roundTrip = 0;
   #ports;
   #abort = new AbortController();
 
@@ -61,6 +66,12 @@ export class SignallingSocket {
     else if (this.#timer) { clearTimeout(this.#timer); void this.#connect(); }
   }
 
+  /** The line may be dead, which a socket notices too late: ask now, and do not wait long for the answer. */
+  doubt() {
+    if (this.#connection === Connection.OPEN) this.#probe(Math.min(PONG_WITHIN_MS, Math.max(DOUBT_MS, 3 * this.#roundTrip)));
+    else this.retryNow();
+  }
+
   /** Send now, or as soon as the connection is back. @param {string} type @param {unknown} [body] */
   send(type, body = {}) {
     const { journal, envelope, overflow } = outgoing(this.#journal, type, body);
@@ -76,13 +87,14 @@ export class SignallingSocket {
     this.#drop();
   }
 
-  async #connect() {
+  /** @param {() => Promise<string>} [ticket] */
+  async #connect(ticket = this.#ports.ticket) {
     this.#timer = 0;
     if (this.#connection === Connection.CLOSED) return;
     this.#become(this.#resumeKey || this.#attempt ? Connection.RECONNECTING : Connection.CONNECTING);
     try {
-      const ticket = await this.#ports.ticket();
-      if (!this.#isClosed()) this.#open(ticket);
+      const fresh = await ticket();
+      if (!this.#isClosed()) this.#open(fresh);
     } catch (error) {
       if (this.#ports.isFinal(error)) this.#end(0);
       else this.#later();
@@ -113,7 +125,7 @@ export class SignallingSocket {
   #receive(envelope) {
     clearTimeout(this.#pongTimer);
     this.#pongTimer = 0;
-    if (envelope.type === 'pong') return;
+    if (envelope.type === 'pong') { this.#roundTrip = performance.now() - this.#askedAt; return; }
     if (envelope.type === 'welcome') this.#welcomed(envelope);
     const { journal, fresh } = incoming(this.#journal, envelope);
     this.#journal = journal;
@@ -139,10 +151,21 @@ export class SignallingSocket {
     this.#pingTimer = window.setInterval(() => this.#probe(), PING_EVERY_MS);
   }
 
-  #probe() {
-    if (this.#connection !== Connection.OPEN || this.#pongTimer) return;
-    this.#pongTimer = window.setTimeout(() => this.#lost(), PONG_WITHIN_MS);
+  /** @param {number} [patience] ms */
+  #probe(patience = PONG_WITHIN_MS) {
+    if (this.#connection !== Connection.OPEN) return;
+    if (this.#pongTimer && patience >= PONG_WITHIN_MS) return;
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = window.setTimeout(() => (patience < PONG_WITHIN_MS ? this.#renew() : this.#lost()), patience);
+    this.#askedAt = performance.now();
     this.send('ping');
+  }
+
+  /** Leave a socket that does not answer, without a pause: most likely the network is another. */
+  #renew() {
+    this.#drop();
+    this.#become(Connection.RECONNECTING);
+    void this.#connect(() => hedged(this.#ports.ticket));
   }
 
   /** @param {Envelope} envelope */
@@ -190,5 +213,25 @@ export class SignallingSocket {
     if (this.#connection === connection || this.#isClosed()) return;
     this.#connection = connection;
     this.#ports.onConnection(connection);
+  }
+}
+
+// A browser keeps up to six connections to a server for its requests; after a change of network each of them may be dead.
+const HEDGE_MS = 150;
+const HEDGES = 5;
+
+/** The first answer of several tries, each a moment after the last: one on a dead connection would hang. @template T @param {() => Promise<T>} ask @returns {Promise<T>} */
+async function hedged(ask) {
+  let answered = false;
+  const tries = Array.from({ length: HEDGES }, async (_, turn) => {
+    await new Promise((resolve) => { setTimeout(resolve, turn * HEDGE_MS); });
+    return answered ? new Promise(() => {}) : ask();
+  });
+  try {
+    return /** @type {T} */ (await Promise.any(tries));
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    answered = true;
   }
 }

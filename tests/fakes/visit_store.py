@@ -68,6 +68,10 @@ class FakeVisitStore:
             self.written.append("chat")
         return known
 
+    async def note_path(self, visit_id: UUID, change: m.PathChanged) -> None:
+        self._reach()
+        self.written.append("path")
+
     async def renew_lease(self, visit_id: UUID) -> None:
         self._reach()
         self.written.append("renew")

@@ -20,6 +20,7 @@ from server.auth.principals import seat_id
 from server.room_store import Write
 from server.visit_store import DatabaseVisits, room_actor
 from signaling import effects as e
+from signaling import messages as m
 from signaling.states import Trigger, VisitState
 from tests.server.live_clinic import open_database
 
@@ -140,3 +141,14 @@ class TestSessions:
             await unit.sessions.revoke(tokens[0])
         ids = [session.id for session in found if session is not None]
         assert await ward.store.live_sessions([*ids, "unknown"]) == {ids[1]}
+
+
+class TestPaths:
+    async def test_a_change_of_network_is_kept_with_the_visits_events(self, ward: Ward) -> None:
+        wifi, mobile = m.Network("host", "udp", "wifi"), m.Network("relay", "udp", "cellular")
+        await ward.store.note_path(ward.visit_id, m.PathChanged("s_1", "up", wifi, mobile, "restart", 410.0))
+        async with ward.database.unit(room_actor()) as unit:
+            (kept,) = await unit.events.after(0, "path-changed")
+        assert kept.body["visit_id"] == str(ward.visit_id)
+        assert (kept.body["from"]["network"], kept.body["to"]["network"]) == ("wifi", "cellular")
+        assert kept.body["gap_ms"] == 410.0

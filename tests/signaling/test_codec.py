@@ -67,6 +67,16 @@ MESSAGES = [
     ("chat", {"text": "头痛", "key": "k1"}, m.ChatText("头痛", "k1")),
     ("layers", {"wishes": [{"mid": "2", "max_height": 240}]}, m.Layers((LayerWish("2", 240, False),))),
     ("quality", {"stats": {"rtt_ms": 41.5}}, m.ClientQuality({"rtt_ms": 41.5})),
+    (
+        "network",
+        {"candidate": "host", "protocol": "udp", "network": "cellular"},
+        m.Network("host", "udp", "cellular"),
+    ),
+    (
+        "network",
+        {"candidate": "new-kind", "protocol": "udp", "network": "6g"},
+        m.Network("unknown", "udp", "unknown"),
+    ),
     ("ring", {}, m.Ring()),
     ("accept", {}, m.Accept()),
     ("hold", {}, m.Hold()),
@@ -190,6 +200,7 @@ SEAT_BODY = {
     "sources": ["camera", "microphone"],
 }
 LINE_BODY = {"from": "s_1", "role": "doctor", "text": "hello", "at": "2026-11-22T10:00:00Z", "key": "k", "number": 3}
+WIFI, MOBILE = m.Network("host", "udp", "wifi"), m.Network("host", "udp", "cellular")
 BODIES = [
     (m.Pong(), {}),
     (m.StateChanged(VisitState.CALLED, "t", False), {"state": "called", "at": "t", "admitted": False}),
@@ -209,6 +220,17 @@ BODIES = [
     ),
     (m.ChatMessage(LINE), LINE_BODY),
     (m.Drop("s_1", Role.PATIENT, "wait", 5), {"seat": "s_1", "role": "patient", "step": "wait", "since_s": 5}),
+    (
+        m.PathChanged("s_1", "up", WIFI, MOBILE, "restart", 410.0),
+        {
+            "seat": "s_1",
+            "link": "up",
+            "from": {"candidate": "host", "protocol": "udp", "network": "wifi"},
+            "to": {"candidate": "host", "protocol": "udp", "network": "cellular"},
+            "cause": "restart",
+            "gap_ms": 410.0,
+        },
+    ),
     (m.Failure("try-again", "x"), {"code": "try-again", "detail": "x"}),
 ]
 

@@ -242,4 +242,10 @@ export const words = Object.freeze({
   'fit_reason.jitter': 'uneven delay',
   'fit_reason.low_picture_rate': 'little or no picture',
   'fit_reason.freeze': 'picture freezes',
+  'move.silence': '{name} is connected by {to} now. The line was silent for {seconds} seconds.',
+  'move.seamless': '{name} is connected by {to} now. Nothing was lost.',
+  'move.to.wifi': 'Wi-Fi',
+  'move.to.cellular': 'the mobile network',
+  'move.to.ethernet': 'cable',
+  'move.to.other': 'another network path',
 });

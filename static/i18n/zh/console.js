@@ -242,4 +242,10 @@ export const words = Object.freeze({
   'fit_reason.jitter': '延迟不稳',
   'fit_reason.low_picture_rate': '画面很少或没有',
   'fit_reason.freeze': '画面卡顿',
+  'move.silence': '{name} 现在通过{to}连接，中断了 {seconds} 秒。',
+  'move.seamless': '{name} 现在通过{to}连接，没有中断。',
+  'move.to.wifi': 'Wi-Fi',
+  'move.to.cellular': '移动网络',
+  'move.to.ethernet': '有线网络',
+  'move.to.other': '另一条网络线路',
 });
