@@ -3,7 +3,7 @@
  * One seat in one consultation: socket, two media links, own devices. Carries out the effects of call/state.js.
  */
 
-import { post } from '../api.js';
+import { request } from '../api.js';
 import { openDevice } from '../media/devices.js';
 import { IceServers } from '../media/ice.js';
 import { DownLink, UpLink } from '../media/links.js';
@@ -72,7 +72,7 @@ export class CallSession {
     this.#begin = new Beginning(options.line ?? null);
     this.#configuration.iceTransportPolicy = policyOf(this.#begin.way);
     this.#socket = new SignallingSocket({
-      ticket: async () => (await post('/api/tickets', options.visitId ? { visit_id: options.visitId } : {})).ticket,
+      ticket: async (signal) => (await request('POST', '/api/tickets', { body: options.visitId ? { visit_id: options.visitId } : {}, signal })).ticket,
       onMessage: (envelope) => this.#receive(envelope),
       onConnection: (connection) => this.#dispatch({ type: 'connection', connection }),
       onEnd: (code) => { this.#stopMedia(); options.onEnd?.(code); },

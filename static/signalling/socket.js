@@ -23,7 +23,7 @@ export const Connection = Object.freeze({ IDLE: 'idle', CONNECTING: 'connecting'
 /**
  * @typedef {import('../types.js').Envelope} Envelope
  * @typedef {object} SocketPorts
- * @property {() => Promise<string>} ticket a fresh one-use ticket
+ * @property {(signal?: AbortSignal) => Promise<string>} ticket a fresh one-use ticket
  * @property {(envelope: Envelope) => void} onMessage each message of the server once, in order
  * @property {(connection: Connection) => void} onConnection
  * @property {(error: unknown) => boolean} isFinal whether a refused ticket ends the attempts
@@ -165,7 +165,7 @@ export class SignallingSocket {
   #renew() {
     this.#drop();
     this.#become(Connection.RECONNECTING);
-    void this.#connect(() => hedged(this.#ports.ticket));
+    void this.#connect(() => impatient(this.#ports.ticket));
   }
 
   /** @param {Envelope} envelope */
@@ -216,22 +216,22 @@ export class SignallingSocket {
   }
 }
 
-// A browser keeps up to six connections to a server for its requests; after a change of network each of them may be dead.
-const HEDGE_MS = 150;
-const HEDGES = 5;
+// A browser keeps up to six connections to a server for its requests; after a change of network each of them may be dead, and
+// only an abort frees it. The last pauses are for slow lines.
+const TICKET_WITHIN_MS = Object.freeze([120, 120, 120, 120, 150, 200, 400, 1_000]);
 
-/** The first answer of several tries, each a moment after the last: one on a dead connection would hang. @template T @param {() => Promise<T>} ask @returns {Promise<T>} */
-async function hedged(ask) {
-  let answered = false;
-  const tries = Array.from({ length: HEDGES }, async (_, turn) => {
-    await new Promise((resolve) => { setTimeout(resolve, turn * HEDGE_MS); });
-    return answered ? new Promise(() => {}) : ask();
-  });
-  try {
-    return /** @type {T} */ (await Promise.any(tries));
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  } finally {
-    answered = true;
+/** Ask again and again, each time on another connection, until there is an answer. @template T @param {(signal?: AbortSignal) => Promise<T>} ask @returns {Promise<T>} */
+async function impatient(ask) {
+  for (const patience of TICKET_WITHIN_MS) {
+    const attempt = new AbortController();
+    const timer = setTimeout(() => attempt.abort(), patience);
+    try {
+      return await ask(attempt.signal);
+    } catch (error) {
+      if (!attempt.signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
+  return ask();
 }

@@ -49,6 +49,7 @@ class ImpairedLine:
         self._backs: dict[tuple[str, int], socket.socket] = {}
         self._due: list[tuple[float, int, socket.socket, bytes, tuple[str, int]]] = []
         self._numbers = itertools.count()
+        self._dead: set[tuple[str, int]] = set()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._front.fileno(), self._from_client)
 
@@ -66,6 +67,10 @@ class ImpairedLine:
             old.close()
             self._backs[client] = self._open_back(client)
 
+    def leave(self) -> None:
+        """Let every socket that a client uses now be dead, without a word; only new ones pass."""
+        self._dead |= set(self._backs)
+
     def close(self) -> None:
         for sock in (self._front, *self._backs.values()):
             self._loop.remove_reader(sock.fileno())
@@ -80,6 +85,8 @@ class ImpairedLine:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
             while True:
                 data, client = self._front.recvfrom(2048)
+                if client in self._dead:
+                    continue
                 back = self._backs.get(client)
                 if back is None:
                     back = self._backs[client] = self._open_back(client)
@@ -88,7 +95,9 @@ class ImpairedLine:
     def _from_relay(self, back: socket.socket, client: tuple[str, int]) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
             while True:
-                self._pass_on(self._front, back.recv(2048), client)
+                data = back.recv(2048)
+                if client not in self._dead:
+                    self._pass_on(self._front, data, client)
 
     def _pass_on(self, sock: socket.socket, data: bytes, to: tuple[str, int]) -> None:
         way = self._ways.setdefault(to, Way())
