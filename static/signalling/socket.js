@@ -41,6 +41,7 @@ export class SignallingSocket {
   #timer = 0;
   #pingTimer = 0;
   #pongTimer = 0;
+  #pongDue = 0;
   #askedAt = 0;
   /** ms of the last ping */
   #roundTrip = 0;
@@ -154,8 +155,10 @@ export class SignallingSocket {
   /** @param {number} [patience] ms */
   #probe(patience = PONG_WITHIN_MS) {
     if (this.#connection !== Connection.OPEN) return;
-    if (this.#pongTimer && patience >= PONG_WITHIN_MS) return;
+    const due = performance.now() + patience;
+    if (this.#pongTimer && this.#pongDue <= due) return; // a second doubt gives no more time
     clearTimeout(this.#pongTimer);
+    this.#pongDue = due;
     this.#pongTimer = window.setTimeout(() => (patience < PONG_WITHIN_MS ? this.#renew() : this.#lost()), patience);
     this.#askedAt = performance.now();
     this.send('ping');
