@@ -67,6 +67,7 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, required=True, metavar="P", help="TCP port on 127.0.0.1")
     parser.add_argument("--rooms", type=int, default=1, metavar="N", help="open consultations for devices; default 1")
     parser.add_argument("--data", metavar="DIR", help="empty folder to use and keep; default: a temporary one")
+    parser.add_argument("--media-host", default="127.0.0.1", metavar="A", help="address of the relays on this machine")
 
 
 def _triage(settings: Settings, arguments: Arguments) -> int:

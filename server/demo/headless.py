@@ -28,7 +28,8 @@ def demo(settings: Settings, arguments: argparse.Namespace) -> int:
     description.unlink(missing_ok=True)
     try:
         with _data_folder(arguments.data) as folder:
-            _serve(_on_loopback(settings, arguments.port, folder), description, arguments.rooms)
+            started = _on_loopback(settings, arguments.port, folder)
+            _serve(_with_media_at(started, arguments.media_host), description, arguments.rooms)
     except StopRequested:
         return 0
     finally:
@@ -57,11 +58,14 @@ def _on_loopback(settings: Settings, port: int, folder: Path) -> Settings:
         host=LOOPBACK,
         port=port,
         public_url=f"http://{LOOPBACK}:{port}",
-        media_host=LOOPBACK,
-        media_addresses=(LOOPBACK,),
-        media_port=free_media_port(LOOPBACK, settings.relays),
         database_url=None,
     )
+
+
+def _with_media_at(settings: Settings, host: str) -> Settings:
+    """Return the settings with relays at this address: Firefox connects to no relay on loopback."""
+    port = free_media_port(host, settings.relays)
+    return dataclasses.replace(settings, media_host=host, media_addresses=(host,), media_port=port)
 
 
 @contextmanager

@@ -245,7 +245,8 @@ class NativeTable:
                 return
             for output in list(record.outputs):
                 self.remove(output)
-            record.peer.streams.pop(record.terms.ssrc, None)
+            if record.peer.streams.get(record.terms.ssrc) is record:
+                del record.peer.streams[record.terms.ssrc]
             for other in record.peer.streams.values():
                 if other.c.repaired == record.c:
                     other.c.repaired = ffi.NULL

@@ -88,7 +88,8 @@ class Table:
             if record.peer.outputs.get(record.terms.ssrc) is record:
                 del record.peer.outputs[record.terms.ssrc]
             return
-        record.peer.streams.pop(record.terms.ssrc, None)
+        if record.peer.streams.get(record.terms.ssrc) is record:
+            del record.peer.streams[record.terms.ssrc]
         for output in list(record.outputs):
             self.remove(output)
 

@@ -146,6 +146,8 @@ class Room:
             header = rtp.parse_header(packet)
         except rtp.BadRtp:
             return None
+        if header.ssrc in up.link.peer.streams:
+            return up.link.peer.streams[header.ssrc]  # learned from an earlier packet of the same burst
         publication = self._publication_of(up, packet, header)
         if publication is None:
             return None

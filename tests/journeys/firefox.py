@@ -205,8 +205,8 @@ class Firefox:
         return page
 
 
-def _profile(folder: Path, more: dict[str, bool | int | str]) -> None:
-    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in (PREFERENCES | more).items()]
+def _profile(folder: Path) -> None:
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
     (folder / "user.js").write_text("\n".join(lines))
 
 
@@ -217,12 +217,12 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def firefox(**preferences: bool | int | str) -> AsyncIterator[Firefox]:
-    """Run Debian's Firefox with a profile of its own; preferences have _ for . in their names."""
+async def firefox() -> AsyncIterator[Firefox]:
+    """Run Debian's Firefox with a profile of its own."""
     path = shutil.which("firefox-esr")
     assert path, "Firefox is missing: `make test` installs it"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        _profile(Path(folder), {name.replace("_", "."): value for name, value in preferences.items()})
+        _profile(Path(folder))
         port = _free_port()
         arguments = ["--headless", "--no-remote", "--profile", folder, "--remote-debugging-port", str(port)]
         quiet = asyncio.subprocess.DEVNULL

@@ -54,11 +54,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Product]:
+async def running(folder: Path, *options: str) -> AsyncIterator[Product]:
     """Start the product with fresh data below `folder`, wait until it is ready, stop it afterwards."""
     description = folder / "demo.json"
     output = (folder / "demo.log").open("wb")
-    arguments = ["-m", "server", "demo", "--json", str(description), "--port", str(free_port())]
+    arguments = ["-m", "server", "demo", "--json", str(description), "--port", str(free_port()), *options]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=output, stderr=output)
     try:
         await asyncio.wait_for(_written(description, process), READY_TIMEOUT_S)
