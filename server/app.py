@@ -32,8 +32,8 @@ from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
 
 ROUTE_MODULES = (
-    "health", "pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "websocket", "whip", "fhir",
-    "line_tests", "token", "openapi",
+    "health", "pages", "join", "visit", "session", "queue", "console", "privacy", "tickets",
+    "ice", "websocket", "whip", "fhir", "line_tests", "token", "openapi",
 )  # fmt: skip
 # Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.
 MAX_BODY_BYTES = 1024 * 1024

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from records.actors import Actor
 from records.store.notes import StoredNote
 from records.store.patients import PatientIdentity
 from records.store.triage_notes import StoredDecision, StoredTriageNote
@@ -18,7 +19,16 @@ from server.visits import Progress, Services, progress
 
 async def case(services: Services, staff: Staff, visit_id: UUID, request_id: str) -> dict[str, Any]:
     """Return the case. Raises NotFound or AccessDenied for a visit that is not in this practitioner's care."""
-    async with services.database.unit(staff.actor(request_id)) as unit:
+    return await _case(services, staff, visit_id, staff.actor(request_id))
+
+
+async def broken_case(services: Services, staff: Staff, visit_id: UUID, broken: Actor) -> dict[str, Any]:
+    """Return a case that need not be in the doctor's care: each part read is flagged. `broken` acts for BTG."""
+    return await _case(services, staff, visit_id, broken)
+
+
+async def _case(services: Services, staff: Staff, visit_id: UUID, actor: Actor) -> dict[str, Any]:
+    async with services.database.unit(actor) as unit:
         at = await progress(unit, visit_id)
         identity = await unit.patients.get(at.visit.patient_id)
         place = await unit.visits.place(visit_id)

@@ -152,7 +152,7 @@ def _staff_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--email", required=True)
     parser.add_argument("--display", default="", help="professional name that patients see; default: the e-mail's name")
     parser.add_argument("--registration-number", metavar="NUMBER")
-    parser.add_argument("--role", choices=["doctor", "desk"], default="doctor")
+    parser.add_argument("--role", choices=["doctor", "desk", "privacy"], default="doctor")
 
 
 def _link(settings: Settings, arguments: Arguments) -> int:

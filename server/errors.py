@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from records.errors import AlreadyClaimed, RecordsError, StaleState, StaleVersion
+from records.errors import AlreadyClaimed, RecordsError, RetentionNotOver, StaleState, StaleVersion
 from records.triage.errors import IntakeInvalid
 from signaling.errors import SignalingError, WrongState
 from signaling.media.errors import MediaError
@@ -77,6 +77,12 @@ class ReasonRequired(ServerError):
     code = "reason-required"
     status = 422
     detail = "Say why: send a reason."
+
+
+class BasisNotAvailable(ServerError):
+    code = "basis-not-available"
+    status = 409
+    detail = "In this country a request does not end the retention term; wait until it is over."
 
 
 class UnsupportedMediaType(ServerError):
@@ -233,7 +239,7 @@ _ANSWERS: Mapping[str, tuple[int, str]] = {
     "link-used-elsewhere": (409, "This link is in use elsewhere. Go on there, or ask the clinic for a new link."),
     "ticket-invalid": (401, "Ask POST /api/tickets for a new ticket; each serves once, for 30 s."),
     "key-destroyed": (410, "This person's records were erased and cannot be read again."),
-    "retention-not-over": (409, "The law requires keeping these records longer; see the detail in the retention plan."),
+    "retention-not-over": (409, "The law requires keeping these records until the date in `until`."),
     "legal-hold": (409, "A legal hold keeps these records; lift it first."),
     "store-unavailable": (503, "The database is away for a moment; nothing was lost. Send the same request again."),
     "key-service-unavailable": (503, "The key service is away for a moment; send the same request again."),
@@ -276,6 +282,11 @@ def _stale_version(error: Exception) -> Problem:
     return Problem(412, "stale-version", _ANSWERS["stale-version"][1], {"current": error.current})
 
 
+def _retention_not_over(error: Exception) -> Problem:
+    assert isinstance(error, RetentionNotOver)
+    return Problem(409, "retention-not-over", _ANSWERS["retention-not-over"][1], {"until": error.until})
+
+
 def _intake_invalid(error: Exception) -> Problem:
     assert isinstance(error, IntakeInvalid)
     pointer = "/" + error.path.replace(".", "/")
@@ -289,6 +300,7 @@ _SPECIAL: Mapping[type[Exception], Callable[[Exception], Problem]] = {
     AlreadyClaimed: _already_claimed,
     StaleVersion: _stale_version,
     IntakeInvalid: _intake_invalid,
+    RetentionNotOver: _retention_not_over,
 }
 _OPAQUE = {"not-found", "access-denied"}  # 404 for both: a foreign object does not exist (security.md §13, 2)
 

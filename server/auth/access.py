@@ -30,14 +30,16 @@ class Rule:
 
 _SPEAKERS = frozenset({LinkRole.PATIENT, LinkRole.CAREGIVER})
 _ALL_LINKS = frozenset(LinkRole)
-_ALL_STAFF = frozenset(StaffRole)
+_CLINIC = frozenset({StaffRole.DOCTOR, StaffRole.DESK})
 
 OPEN = Rule(Gate.OPEN)
 TOKEN = Rule(Gate.TOKEN)
 SPEAKER = Rule(Gate.LINK, _SPEAKERS)
 PRESENT = Rule(Gate.LINK, _ALL_LINKS)
 DOCTOR = Rule(Gate.STAFF, staff_roles=frozenset({StaffRole.DOCTOR}))
-CLERK = Rule(Gate.STAFF, staff_roles=_ALL_STAFF)
+CLERK = Rule(Gate.STAFF, staff_roles=_CLINIC)
+MEMBER = Rule(Gate.STAFF, staff_roles=frozenset(StaffRole))
+OFFICER = Rule(Gate.STAFF, staff_roles=frozenset({StaffRole.PRIVACY}))
 SEATED = Rule(Gate.EITHER, _ALL_LINKS, frozenset({StaffRole.DOCTOR}))
 
 ACCESS: Mapping[tuple[str, str], Rule] = {
@@ -62,8 +64,8 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/visit/leave"): SPEAKER,
     ("GET", "/api/visit/summary"): SPEAKER,
     ("POST", "/api/session"): OPEN,
-    ("GET", "/api/session"): CLERK,
-    ("DELETE", "/api/session"): CLERK,
+    ("GET", "/api/session"): MEMBER,
+    ("DELETE", "/api/session"): MEMBER,
     ("GET", "/api/queue"): CLERK,
     ("GET", "/api/queue/stream"): CLERK,
     ("POST", "/api/visits"): CLERK,
@@ -78,6 +80,14 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("PUT", "/api/visits/{id}/note"): DOCTOR,
     ("POST", "/api/visits/{id}/sign"): DOCTOR,
     ("POST", "/api/visits/{id}/triage-decision"): DOCTOR,
+    ("POST", "/api/visits/{id}/break-glass"): DOCTOR,
+    ("GET", "/api/break-glass"): OFFICER,
+    ("POST", "/api/break-glass/{id}/review"): OFFICER,
+    ("GET", "/api/patients/{id}/holds"): OFFICER,
+    ("POST", "/api/patients/{id}/holds"): OFFICER,
+    ("DELETE", "/api/holds/{id}"): OFFICER,
+    ("POST", "/api/patients/{id}/erasure"): OFFICER,
+    ("GET", "/api/patients/{id}/erasure"): OFFICER,
     ("GET", "/api/triage/feedback"): DOCTOR,
     ("POST", "/api/tickets"): SEATED,
     ("GET", "/api/ice"): SEATED,

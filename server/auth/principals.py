@@ -17,6 +17,7 @@ class StaffRole(enum.Enum):
 
     DOCTOR = "doctor"  # sees patients
     DESK = "desk"  # creates visits and links, sees no clinical content
+    PRIVACY = "privacy"  # reviews broken glass, holds and erases records; sees no clinical content
 
 
 class LinkRole(enum.Enum):

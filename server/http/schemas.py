@@ -147,6 +147,9 @@ DECISION = closed(
     {"action": one_of("accept", "override", "reject")},
     {"level": nullable(one_of(*LEVELS)), "line": nullable(text(SHORT)), "reason": nullable(text(LONG))},
 )
+REASON = closed({"reason": text(500, 1)})
+BASES = ("retention over", "GDPR Art. 17")
+ERASURE = closed({"basis": one_of(*BASES)})
 TICKET = closed({}, {"visit_id": nullable(UUID)})
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -189,4 +192,14 @@ CASE = opened(
         "history": array(OBJECT),
     }
 )  # fmt: skip
+BREAKAGES = opened(
+    {
+        "rows": array(
+            opened({"id": UUID, "patient_id": UUID, "actor_id": STRING, "at": TIME, "reason": nullable(STRING),
+                    "overdue": BOOLEAN})
+        )
+    }
+)  # fmt: skip
+HOLDS = opened({"holds": array(opened({"id": UUID, "placed_by": STRING, "placed_at": TIME}))})
+RECEIPT = opened({"receipt": OBJECT, "message": STRING, "signature_holds": BOOLEAN})
 PROBLEM = opened({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING, "code": STRING})

@@ -22,7 +22,9 @@ from tests.fakes.rooms import FakeRooms
 from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
-MODULES = ("pages", "join", "visit", "session", "queue", "console", "tickets", "ice", "line_tests", "openapi")
+MODULES = (
+    "pages", "join", "visit", "session", "queue", "console", "privacy", "tickets", "ice", "line_tests", "openapi",
+)  # fmt: skip
 
 
 def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings: str) -> web.Application:

@@ -13,7 +13,7 @@ from server.config import read_settings
 from server.http.operations import OPERATIONS
 from tests.server.clinic import CONSENTS, COUGH, PLACE, Clinic, Person
 
-CALLERS = ("nobody", "patient", "caregiver", "interpreter", "expert", "desk", "doctor")
+CALLERS = ("nobody", "patient", "caregiver", "interpreter", "expert", "desk", "doctor", "privacy")
 GATED = [row for row in OPERATIONS if ACCESS[(row.method, row.path)].gate is not Gate.OPEN]
 
 
@@ -48,6 +48,7 @@ async def callers(clinic: Clinic) -> dict[str, Person]:
     patient = await clinic.patient(doctor)
     people = {"nobody": await clinic.person(), "patient": patient, "doctor": doctor}
     people["desk"] = await clinic.staff("desk@clinic.example", StaffRole.DESK)
+    people["privacy"] = await clinic.staff("privacy@clinic.example", StaffRole.PRIVACY)
     for role in ("caregiver", "interpreter", "expert"):
         link = (await doctor.post(f"/api/visits/{patient.visit_id}/links", {"role": role})).body["link"]
         people[role] = await clinic.join(link.partition("#t=")[2], patient.visit_id)
@@ -57,7 +58,7 @@ async def callers(clinic: Clinic) -> dict[str, Person]:
 def is_permitted(caller: str, method: str, path: str) -> bool:
     """What the table says, by the caller's name."""
     rule = ACCESS[(method, path)]
-    if caller in ("desk", "doctor"):
+    if caller in ("desk", "doctor", "privacy"):
         return StaffRole(caller) in rule.staff_roles
     return caller != "nobody" and LinkRole(caller) in rule.link_roles
 
