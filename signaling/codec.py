@@ -18,6 +18,8 @@ MAX_CHAT_CHARACTERS = 4_000  # two printed pages; longer belongs into a document
 MAX_NAME_CHARACTERS = 64  # ids, keys, mids: ours have at most 36
 MAX_TICKET_CHARACTERS = 256  # ours has 43
 MAX_SOURCES = 8  # two cameras, a screen, a microphone, and as many to come
+# An uncompressed P-256 point is 65 bytes, a sealed key 60; in base64 87 and 80 characters.
+MAX_PUBLIC_KEY_CHARACTERS, MAX_BOX_CHARACTERS = 128, 256
 MAX_WISHES = 32  # a room of 16 seats with two pictures each
 MAX_STATS = 32
 MAX_NETWORK_CHARACTERS = 20  # the longest of the Network Information API is bluetooth
@@ -164,6 +166,10 @@ def _is_finite(value: int | float) -> bool:
         return False
 
 
+def _send_key(body: Body) -> m.SendKey:
+    return m.SendKey(body.text("to", MAX_NAME_CHARACTERS), body.count("epoch", 1), body.text("box", MAX_BOX_CHARACTERS))
+
+
 CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "hello": _hello,
     "ping": lambda body: m.Ping(),
@@ -183,6 +189,9 @@ CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "escalate": lambda body: m.Escalate(),
     "remove": lambda body: m.Remove(body.text("seat", MAX_NAME_CHARACTERS)),
     "leave": lambda body: m.Leave(),
+    "e2ee-identity": lambda body: m.Identify(body.text("public_key", MAX_PUBLIC_KEY_CHARACTERS)),
+    "e2ee": lambda body: m.Encrypt(body.flag("on")),
+    "e2ee-key": _send_key,
 }
 
 
@@ -247,6 +256,8 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.PathChanged: "path-changed",
     m.Recording: "recording",
     m.Emergency: "emergency",
+    m.EncryptionChanged: "e2ee",
+    m.KeySent: "e2ee-key",
     m.Bye: "bye",
     m.Failure: "error",
 }
@@ -301,6 +312,8 @@ def _plain(message: Any) -> dict[str, Any]:
     match message:
         case m.QueuePlace() | m.Unanswered() | m.Speaker() | m.SeatQuality() | m.MediaStopped() | m.Drop():
             pass
+        case m.EncryptionChanged() | m.KeySent():
+            pass
         case m.LayerChanged() | m.LayerSoon() | m.Demand() | m.Recording() | m.Emergency() | m.Bye() | m.Failure():
             pass
         case _:
@@ -324,6 +337,7 @@ def _welcome(message: m.Welcome) -> dict[str, Any]:
         "ice_ttl_s": message.ice_ttl_s,
         "chat": [_line(line) for line in message.chat],
         "admitted": message.admitted,
+        "encrypted": message.encrypted,
     }
 
 
@@ -346,6 +360,7 @@ def _seat(seat: m.SeatView) -> dict[str, Any]:
         "presence": seat.presence.value,
         "muted": list(seat.muted),
         "sources": list(seat.sources),
+        "public_key": seat.public_key,
     }
 
 

@@ -58,7 +58,7 @@ class Commands:
     def move(self, seat: Seat, message: MoveMessage, envelope: m.ClientEnvelope) -> list[e.Effect]:
         """Begin a change that only the practitioner may ask for."""
         trigger = _TRIGGERS[type(message)]
-        self._require_practitioner(seat, trigger.value)
+        self.require_practitioner(seat, trigger.value)
         return self._propose(Proposal(trigger, seat.id, "command", envelope.id, envelope.seq))
 
     def leave(self, seat: Seat, envelope: m.ClientEnvelope, now: float) -> list[e.Effect]:
@@ -136,7 +136,7 @@ class Commands:
         self._attendance.has_accepted = True
 
     def _remove(self, seat: Seat, target: str) -> list[e.Effect]:
-        self._require_practitioner(seat, "remove a seat")
+        self.require_practitioner(seat, "remove a seat")
         if target not in self._seats or self._seats[target].role is Role.PATIENT or target == seat.id:
             raise NotAllowed("remove that seat")
         removed = self._seats[target]
@@ -151,7 +151,8 @@ class Commands:
         self._seats[proposal.actor].received.wait_for(proposal.seq)
         return effects
 
-    def _require_practitioner(self, seat: Seat, action: str) -> None:
+    def require_practitioner(self, seat: Seat, action: str) -> None:
+        """Raise NotAllowed unless the seat is the practitioner's."""
         if not self._attendance.is_of(PRACTITIONER_SIDE, seat):
             raise NotAllowed(action)
 

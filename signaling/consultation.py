@@ -13,6 +13,7 @@ from signaling.commands import Commands
 from signaling.course import Course
 from signaling.devices import Devices
 from signaling.drops import Attendance
+from signaling.encryption import Encryption
 from signaling.errors import SignalingError, VisitOver
 from signaling.fitness import Fitness
 from signaling.media import reports
@@ -43,6 +44,7 @@ class Consultation:
         self._attendance.note_state(None, now)
         self._announcer = Announcer(self._seats, self._course, Media(self._links, self._media), facts)
         self._fitness = Fitness()
+        self.encryption = Encryption(self._seats)
         self._commands = Commands(self._seats, self._course, Media(self._links, self._media), self._attendance)
 
     # Questions
@@ -135,7 +137,8 @@ class Consultation:
         """Advance by a device's HTTP request."""
         match request:
             case i.DeviceOffer():
-                effects = self._devices.offer(request, is_open=self._course.is_open)
+                is_open, is_on = self._course.is_open, self.encryption.is_on
+                effects = self._devices.offer(request, is_open=is_open, is_encrypted=is_on)
             case i.DeviceLeft():
                 effects = self._devices.leave(request.link)
         return effects + self._after(now)
@@ -168,6 +171,7 @@ class Consultation:
             ice_ttl_s=arrival.ice_ttl_s,
             chat=self._chat.history,
             admitted=self._course.admits(seat.role),
+            encrypted=self.encryption.is_on,
         )
         effects = self._seats.tell(seat, welcome, arrival.re)
         if is_resumed:
@@ -188,7 +192,11 @@ class Consultation:
                 return self._media.network(seat, message.network)
             case m.Network():
                 return self._paths.told(seat, message)
+            case m.Identify() | m.Encrypt() | m.SendKey():
+                return self._encrypt(seat, message, re)
             case m.Publish() | m.Subscribe() | m.Answer() | m.Mute() | m.Layers():
+                if isinstance(message, m.Publish):
+                    self.encryption.require(seat)
                 return self._commands.negotiate(seat, message, re)
             case m.Leave():
                 return self._commands.leave(seat, envelope, now)
@@ -198,6 +206,17 @@ class Consultation:
                 return self._commands.move(seat, message, envelope)
             case _:
                 assert_never(message)
+
+    def _encrypt(self, seat: Seat, message: m.Identify | m.Encrypt | m.SendKey, re: str | None) -> list[e.Effect]:
+        match message:
+            case m.Identify(public_key):
+                effects = self.encryption.identify(seat, public_key)
+            case m.Encrypt(on):
+                self._commands.require_practitioner(seat, "encrypt")
+                effects = self.encryption.switch(seat, on, is_recording=False)
+            case m.SendKey():
+                effects = self.encryption.pass_on(seat, message)
+        return effects + (self._seats.tell(seat, m.Done(), re) if re is not None else [])
 
     def _take_relay(self, event: i.RelayInput, now: float) -> list[e.Effect]:
         match event:

@@ -4,7 +4,7 @@ import hashlib
 import re
 
 from signaling import effects as e
-from signaling.errors import NotAdmitted, RelayRefused
+from signaling.errors import EncryptionUnsupported, NotAdmitted, RelayRefused
 from signaling.inputs import DeviceOffer, LinkAnswered, LinkRefused
 from signaling.links import Link
 from signaling.seats import Seat, Seats
@@ -17,8 +17,11 @@ class Devices:
     def __init__(self, visit: str, seats: Seats) -> None:
         self._visit, self._seats = visit, seats
 
-    def offer(self, offer: DeviceOffer, *, is_open: bool) -> list[e.Effect]:
+    def offer(self, offer: DeviceOffer, *, is_open: bool, is_encrypted: bool = False) -> list[e.Effect]:
         """Seat a device and pass its offer on; the same link again is a restart."""
+        if is_encrypted:
+            refusal = EncryptionUnsupported(Role.DEVICE.value)
+            return [e.DeviceRefused(offer.link, refusal.code, refusal.detail)]
         if not is_open:
             return [e.DeviceRefused(offer.link, NotAdmitted.code, NotAdmitted().detail)]
         seat = self._seat(offer)

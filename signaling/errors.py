@@ -103,6 +103,24 @@ class VisitOver(SignalingError):
         self.state = state
 
 
+class EncryptionUnsupported(SignalingError):
+    """Somebody's page, or a device, cannot encrypt end to end."""
+
+    code = "e2ee-not-supported"
+
+    def __init__(self, roles: str) -> None:
+        super().__init__(f"Not everybody's browser can encrypt end to end: {roles}.")
+
+
+class EncryptionRefused(SignalingError):
+    """End-to-end encryption does not go together with what is under way."""
+
+    code = "e2ee-refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"End-to-end encryption is refused: {detail}.")
+
+
 class BadTicket(SignalingError):
     """The ticket is unknown, used, or older than 30 s."""
 

@@ -6,6 +6,11 @@ from typing import Literal
 
 from signaling.clocks import DropStep, UnansweredStep
 from signaling.media.reports import LayerWish, Track
+from signaling.sealed_messages import Encrypt as Encrypt
+from signaling.sealed_messages import EncryptionChanged as EncryptionChanged
+from signaling.sealed_messages import Identify as Identify
+from signaling.sealed_messages import KeySent as KeySent
+from signaling.sealed_messages import SendKey as SendKey
 from signaling.states import Presence, Role, VisitState
 
 Source = Literal["microphone", "camera", "screen", "second_camera", "device"]
@@ -168,6 +173,9 @@ ClientMessage = (
     | Escalate
     | Remove
     | Leave
+    | Identify
+    | Encrypt
+    | SendKey
 )
 
 
@@ -197,6 +205,8 @@ class SeatView:
     presence: Presence
     muted: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    public_key: str | None = None
+    """Of a page that can encrypt end to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +243,8 @@ class Welcome:
     """The last 100."""
     admitted: bool
     """Whether you may publish and subscribe now."""
+    encrypted: bool = False
+    """Whether this call is end-to-end encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +476,8 @@ ServerMessage = (
     | PathChanged
     | Recording
     | Emergency
+    | EncryptionChanged
+    | KeySent
     | Bye
     | Failure
 )

@@ -37,6 +37,8 @@ class Seat:
     links: dict[str, Link] = field(default_factory=dict)
     """`up` and `down`; a device has one under its own link id."""
     links_made: int = 0
+    public_key: str | None = None
+    """Of the page that holds the seat, when it can encrypt end to end."""
 
     @property
     def is_reachable(self) -> bool:
@@ -46,8 +48,9 @@ class Seat:
     def view(self) -> m.SeatView:
         """Return the seat as the others see it."""
         return m.SeatView(
-            self.id, self.role, self.display, self.presence, tuple(sorted(self.muted)), tuple(sorted(self.sources))
-        )
+            self.id, self.role, self.display, self.presence, tuple(sorted(self.muted)), tuple(sorted(self.sources)),
+            self.public_key,
+        )  # fmt: skip
 
     def move(self, trigger: PresenceTrigger) -> bool:
         """Take the trigger if the table has it in this state; tell whether it changed the presence."""
@@ -116,7 +119,7 @@ class Seats:
         is_same_page = arrival.resume is not None and seat.key in ("", arrival.resume.key)
         seat.display, seat.role = arrival.display, arrival.role
         if not is_same_page:
-            seat.journal, seat.received = Journal(), Received()
+            seat.journal, seat.received, seat.public_key = Journal(), Received(), None
         if arrival.resume is None or arrival.resume.key != seat.key:
             seat.key = arrival.fresh_key
         return seat, is_same_page

@@ -214,6 +214,7 @@ async def _negotiate(request: web.Request, visit_id: UUID, offer: i.DeviceOffer)
 _STATUS = {
     "bad-sdp": 400,
     "sdp-too-large": 413,
+    "e2ee-not-supported": 409,  # a device has no keys of the call
     "not-admitted": 409,  # clients try again: the visit is not open yet
     "room-full": 503,
     "draining": 503,

@@ -25,7 +25,7 @@ def frame(kind: str, body: dict[str, Any] | None = None, **envelope: Any) -> str
 
 
 def rows(table: str) -> set[str]:
-    return set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+    return set(re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.MULTILINE))
 
 
 class TestTables:
@@ -198,6 +198,7 @@ SEAT_BODY = {
     "presence": "present",
     "muted": ["camera"],
     "sources": ["camera", "microphone"],
+    "public_key": None,
 }
 LINE_BODY = {"from": "s_1", "role": "doctor", "text": "hello", "at": "2026-11-22T10:00:00Z", "key": "k", "number": 3}
 WIFI, MOBILE = m.Network("host", "udp", "wifi"), m.Network("host", "udp", "cellular")
@@ -231,6 +232,8 @@ BODIES = [
             "gap_ms": 410.0,
         },
     ),
+    (m.EncryptionChanged(True, "s_1"), {"on": True, "by": "s_1"}),
+    (m.KeySent("s_1", 2, "Ym94"), {"seat": "s_1", "epoch": 2, "box": "Ym94"}),
     (m.Failure("try-again", "x"), {"code": "try-again", "detail": "x"}),
 ]
 
@@ -273,4 +276,5 @@ class TestEncode:
             "ice_ttl_s": 300,
             "chat": [LINE_BODY],
             "admitted": False,
+            "encrypted": False,
         }
