@@ -66,6 +66,4 @@ def genesis(tenant: UUID) -> bytes:
 
 def link(previous: bytes, number: int, recorded_us: int, leaf: str) -> bytes:
     """Return the hash of an entry."""
-    return hashlib.sha256(
-        previous + number.to_bytes(8) + recorded_us.to_bytes(8, signed=True) + leaf.encode()
-    ).digest()
+    return hashlib.sha256(previous + number.to_bytes(8) + recorded_us.to_bytes(8, signed=True) + leaf.encode()).digest()

@@ -63,5 +63,7 @@ def leaf(event: AuditEvent, actor: Actor, at: datetime) -> str:
         "tenant": str(actor.tenant_id),
         "visit": str(visit_id) if visit_id else None,
     }
-    present = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode({name: value for name, value in fields.items() if value is not None})
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))

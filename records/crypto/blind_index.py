@@ -5,10 +5,10 @@ A token is 1 byte key version, then HMAC-SHA256 of the normalised text under the
 truncated token matches strangers on purpose (they hide who shares a value), so a reader re-checks after decryption.
 """
 
-import hmac
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from records.crypto.envelope import DataKey
 
@@ -71,8 +71,20 @@ def name_prefixes(name: str) -> tuple[str, ...]:
 
 def token(key: DataKey, field: str, text: str) -> bytes:
     """Return the token of an already normalised text under one version of the index key."""
+    return tokens(key, field, (text,))[0]
+
+
+def tokens(key: DataKey, field: str, texts: Iterable[str]) -> list[bytes]:
+    """Return the tokens of many texts, in their order."""
+    keyed = key.mac("blind index/" + field)
     bits = FIELD_BITS.get(field, FULL_BITS)
-    digest = hmac.digest(key.derive("blind index/" + field), text.encode(), "sha256")
-    size = (bits + 7) // 8
-    kept = int.from_bytes(digest[:size]) >> (size * 8 - bits)
-    return bytes((key.version & 0xFF,)) + kept.to_bytes(size)
+    size, version = (bits + 7) // 8, bytes((key.version & 0xFF,))
+    found = []
+    for text in texts:
+        mac = keyed.copy()
+        mac.update(text.encode())
+        found.append(version + mac.digest()[:size])
+    spare = size * 8 - bits
+    if spare:
+        found = [each[:1] + (int.from_bytes(each[1:]) >> spare).to_bytes(size) for each in found]
+    return found

@@ -22,6 +22,7 @@ class DataKey:
     _ciphers: dict[int, suites.Aead] = field(default_factory=dict)
     _commitments: dict[int, bytes] = field(default_factory=dict)
     _derived: dict[str, bytes] = field(default_factory=dict)
+    _macs: dict[str, hmac.HMAC] = field(default_factory=dict)
 
     def cipher(self, suite: int) -> suites.Aead:
         """Return the cipher of a suite, derived once."""
@@ -35,6 +36,13 @@ class DataKey:
         found = self._commitments.get(suite)
         if found is None:
             found = self._commitments[suite] = suites.commit(self.material, suite)
+        return found
+
+    def mac(self, purpose: str) -> hmac.HMAC:
+        """Return an HMAC-SHA256 under the sub-key of a purpose, to be copied: keying it takes longer than a token."""
+        found = self._macs.get(purpose)
+        if found is None:
+            found = self._macs[purpose] = hmac.new(self.derive(purpose), digestmod="sha256")
         return found
 
     def derive(self, purpose: str) -> bytes:

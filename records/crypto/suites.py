@@ -48,18 +48,16 @@ class XaesGcm:
     """XAES-256-GCM: a 24-byte nonce that may be random without limit (C2SP XAES-256-GCM)."""
 
     def __init__(self, key: bytes) -> None:
-        self._block = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305  # the construction's CMAC, not a mode
-        doubled = int.from_bytes(self._encrypt_block(bytes(16))) << 1
+        block = Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305  # the construction's CMAC, not a mode
+        self._blocks = block.encryptor()  # each block by itself, so that one object serves for ever
+        doubled = int.from_bytes(self._blocks.update(bytes(16))) << 1
         if doubled >> 128:
             doubled ^= (1 << 128) | 0x87
-        self._subkey = doubled
-
-    def _encrypt_block(self, block: bytes) -> bytes:
-        return self._block.encryptor().update(block)
+        self._subkeys = doubled << 128 | doubled
 
     def _derive(self, nonce: bytes) -> AESGCM:
-        halves = (int.from_bytes(bytes((0, counter, 0x58, 0)) + nonce[:12]) ^ self._subkey for counter in (1, 2))
-        return AESGCM(b"".join(self._encrypt_block(half.to_bytes(16)) for half in halves))
+        counted = b"\x00\x01\x58\x00" + nonce[:12] + b"\x00\x02\x58\x00" + nonce[:12]
+        return AESGCM(self._blocks.update((int.from_bytes(counted) ^ self._subkeys).to_bytes(32)))
 
     def encrypt(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
         return self._derive(nonce).encrypt(nonce[12:], plaintext, associated_data)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from records.fhir.dates import Interval, parse
-from records.fhir.parameters import Source, concrete, indexed, parameters, sources, values, walk
+from records.fhir.parameters import Source, candidates, concrete, indexed, parameters, sources, values, walk
 
 Json = dict[str, Any]
 SEPARATOR = "\x1f"  # no character of a FHIR string
@@ -41,12 +42,21 @@ def index_of(resource: Json) -> Index:
     """Give the index rows of a valid resource."""
     type_ = resource["resourceType"]
     index = Index()
-    for kind, source in indexed(type_):
+    for names, kind, source in _places(type_):
+        if names.isdisjoint(resource):
+            continue
         found = values(resource, type_, source)
         if found:
             _add(index, kind, source, found)
     _add_composites(index, resource, type_)
     return index
+
+
+@cache
+def _places(type_: str) -> tuple[tuple[frozenset[str], str, Source], ...]:
+    """Give (properties of which one must be there, kind, source) of every place to index."""
+    roots = {source: frozenset(n for n, _ in candidates(type_, source.steps[0])) for _, source in indexed(type_)}
+    return tuple((roots[source], kind, source) for kind, source in indexed(type_))
 
 
 def token(key: str, value: str) -> str:
@@ -153,6 +163,8 @@ def normalise_token(type_: str, text: str) -> str:
 
 def normalise_string(text: str) -> str:
     """Give a string as it is compared: without case, accents, extra blanks (§3.1.1.4.8)."""
+    if text.isascii():
+        return " ".join(text.casefold().split())
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(unicodedata.normalize("NFKC", plain).split())

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -152,15 +153,20 @@ def with_references(value: Any, resolved: Mapping[str, str]) -> Any:
 
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:
+    """Give the value with its references changed; the same object where there is nothing to change."""
     if isinstance(value, list):
-        return [_replaced(item, change) for item in value]
+        items = [_replaced(item, change) for item in value]
+        return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
-        return {
+        members = {
             name: change(child)
             if isinstance(child, str) and (name == "reference" or child.startswith("urn:"))
             else _replaced(child, change)
+            if isinstance(child, dict | list)
+            else child
             for name, child in value.items()
         }
+        return value if all(map(is_, members.values(), value.values())) else members
     return value
 
 

@@ -88,7 +88,7 @@ class IndexRows:
         keys = {text: unit.blinds(FIELD, text) for text in {row[0] for rows in ranges for row in rows}}
         kinds = [[(key, low, high) for text, low, high in rows for key in keys[text]] for rows in ranges]
         self.arrays: tuple[list[Any], ...] = (
-            [token for text in index.tokens for token in unit.blinds(FIELD, text)],
+            unit.blinds(FIELD, *index.tokens),
             *([row[place] for row in rows] for rows in kinds for place in range(3)),
         )
 
@@ -144,14 +144,17 @@ def _index_changes(first: int) -> str:
     for name, table, columns in _INDEX_COLUMNS:
         types = [f"${place + n}::{kind}[]" for n, (_, kind) in enumerate(columns, 1)]
         names = ", ".join(column for column, _ in columns)
-        same = " and ".join(f"x.{column} = w.{column}" for column, _ in columns)
+        wanted, found = f"{name}w", f"{name}f"
+        same = " and ".join(f"x.{column} = g.{column}" for column, _ in columns)
         parts.append(
-            f"{name}w as materialized (select u.row, {names}"
+            f"{wanted} as materialized (select u.row, {names}"
             f" from unnest(${place}::int[], {', '.join(types)}) w(n, {names}) join u using (n)),"
-            f" {name}d as (delete from {table} x using u where x.tenant_id = $1 and x.row = u.row"
-            f" and not exists (select from {name}w w where w.row = x.row and {same})),"
-            f" {name}i as (insert into {table} (tenant_id, row, {names}) select $1, row, {names} from {name}w"
-            f" on conflict do nothing)"
+            f" {found} as materialized (select x.row, {names}"
+            f" from u join {table} x on x.tenant_id = $1 and x.row = u.row),"
+            f" {name}d as (delete from {table} x using (select * from {found} except select * from {wanted}) g"
+            f" where x.tenant_id = $1 and x.row = g.row and {same}),"
+            f" {name}i as (insert into {table} (tenant_id, row, {names})"
+            f" select $1, g.* from (select * from {wanted} except select * from {found}) g)"
         )
         place += 1 + len(columns)
     return ", ".join(parts)

@@ -50,9 +50,9 @@ class Sealing:
         """Return the token to write, under the newest index key."""
         return blind_index.token(self._index_keys().current, field, normalised)
 
-    def blinds(self, field: str, normalised: str) -> list[bytes]:
-        """Return the tokens to search for, one of each live index key version."""
-        return [blind_index.token(key, field, normalised) for key in self._index_keys().keys]
+    def blinds(self, field: str, *normalised: str) -> list[bytes]:
+        """Return the tokens to search for, one of each text and live index key version."""
+        return [token for key in self._index_keys().keys for token in blind_index.tokens(key, field, normalised)]
 
     def _index_keys(self) -> KeySet:
         if self._index is None:

@@ -113,9 +113,9 @@ class Unit:
         """Return the blind index token to write; full width unless `blind_index.FIELD_BITS` says otherwise."""
         return self._sealing.blind(field, normalised)
 
-    def blinds(self, field: str, normalised: str) -> list[bytes]:
-        """Return the tokens to search for: one of each live index key version."""
-        return self._sealing.blinds(field, normalised)
+    def blinds(self, field: str, *normalised: str) -> list[bytes]:
+        """Return the tokens to search for: one of each text and live index key version."""
+        return self._sealing.blinds(field, *normalised)
 
     async def authorise(self, action: Action, object_: Object, visit_id: UUID | None = None) -> None:
         """Ask the policy. Raises AccessDenied, or NotFound for a visit that is not this actor's to know of."""

@@ -91,12 +91,20 @@ async def _created(
     for step in new:
         call.need(step.type, "create", "c")
         try:
-            resources.append(_resource(replace(step, resource=with_references(step.resource, known))))
+            resources.append(_referring(step, known))
         except FhirError as error:
             error.issues = [_placed(issue, step) for issue in error.issues]
             raise
     stored = await unit.resources.create_all(resources, call.access) if resources else []
     return {step.number: Done(201, each, call.shown(each)) for step, each in zip(new, stored, strict=True)}
+
+
+def _referring(step: Step, known: dict[str, str]) -> Json:
+    """Give a new resource with its id and references; it was valid in the Bundle, unless references change it."""
+    changed: Json = with_references(step.resource, known)
+    if changed is step.resource:
+        return {**changed, "id": step.id}
+    return _resource(replace(step, resource=changed))
 
 
 def _placed(issue: Issue, step: Step) -> Issue:
