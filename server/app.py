@@ -11,11 +11,11 @@ from datetime import datetime
 from aiohttp import ClientSession, web
 
 from records.store.database import Database
-from records.store.key_file import load_keyring
 from records.triage.engine import assess, partial_flags
 from records.triage.intake import Intake
 from records.triage.note import Note
 from records.triage.ports import SecondReader
+from server import key_service
 from server.adapters.language_model import Endpoint, LanguageModelClient
 from server.bridge import RelayPool
 from server.clock import Clock
@@ -60,10 +60,10 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
 async def _database(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
     assert settings.database_url is not None, "checked by build_app"
-    keyring = load_keyring(settings.key_file)
-    app[DATABASE] = await Database.open(settings.database_url, keyring, clock=app[CLOCK])
-    yield
-    await app[DATABASE].close()
+    async with key_service.keyring(settings) as keyring:
+        app[DATABASE] = await Database.open(settings.database_url, keyring, clock=app[CLOCK])
+        yield
+        await app[DATABASE].close()
 
 
 def embedded_triage(second: SecondReader | None = None) -> EmbeddedTriage:

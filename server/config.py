@@ -43,6 +43,11 @@ class Settings:
     """None: the embedded PostgreSQL. May hold a password."""
     postgres_bin: Path | None
     key_file: Path
+    key_service: str
+    """`file` or `vault`."""
+    vault_url: str | None
+    vault_key: str
+    vault_token_file: Path | None
     country: str
     emergency_number: str
     turn_urls: tuple[str, ...]
@@ -125,6 +130,18 @@ def _networks(text: str) -> tuple[str, ...]:
         raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
 
 
+def _key_service(text: str) -> str:
+    if text not in ("file", "vault"):
+        raise ValueError("file or vault")
+    return text
+
+
+def _key_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError("a name of letters, digits, hyphens and underscores")
+    return text
+
+
 def _country(text: str) -> str:
     if not re.fullmatch(r"[a-z]{2}", text):
         raise ValueError("a country's two letters (ISO 3166-1), such as cn or de")
@@ -193,6 +210,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("POSTGRES_BIN", "(embedded wheel)", "Folder with the programs of PostgreSQL 15-18 to run instead.", _path),
     Setting("KEY_FILE", "(DATA_DIR/keys/kek.json)", "File with the key-encryption key; made on the first start only.",
             _path),
+    Setting("KEY_SERVICE", "file", "file: the key file; vault: the transit engine of HashiCorp Vault or OpenBao.",
+            _key_service),
+    Setting("VAULT_URL", "", "Its address, such as https://vault.example:8200.", _url),
+    Setting("VAULT_KEY", "teleconsult", "Name of the transit key there, made with derived=true.", _key_name),
+    Setting("VAULT_TOKEN_FILE", "", "File in which its agent keeps our token: encrypt, decrypt, rewrap, read.", _path),
     Setting("COUNTRY", "cn", "Country whose rules and numbers apply.", _country),
     Setting("EMERGENCY_NUMBER", "120", "Number that patients are told to call in an emergency.", _telephone),
     Setting("TURN_URLS", "", "Addresses of your TURN server, for lines that let nothing else through.", _turn_urls),
@@ -265,6 +287,11 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         )
     if values["media_port"] + values["relays"] - 1 > 65535:
         faults.append(f"{PREFIX}MEDIA_PORT must leave room for {values['relays']} relays below 65536.")
+    has_vault = values["vault_url"] is not None and values["vault_token_file"] is not None
+    if values["key_service"] == "vault" and not has_vault:
+        faults.append(f"{PREFIX}VAULT_URL and {PREFIX}VAULT_TOKEN_FILE must be set when {PREFIX}KEY_SERVICE is vault.")
+    if values["key_service"] == "file" and (values["vault_url"] or values["vault_token_file"]):
+        faults.append(f"{PREFIX}KEY_SERVICE must be vault when {PREFIX}VAULT_URL or {PREFIX}VAULT_TOKEN_FILE is set.")
     if values["llm_key"] and not values["llm_url"]:
         faults.append(f"{PREFIX}LLM_URL must be set when {PREFIX}LLM_KEY is.")
     if bool(values["turn_urls"]) != bool(values["turn_secret"]):

@@ -46,6 +46,12 @@ class KeyWrong(StartFault):
     code = "key-wrong"
 
 
+class KeyServiceUnusable(StartFault):
+    """The key service does not answer, or not for our key."""
+
+    code = "key-service-unusable"
+
+
 class AccountMissing(StartFault):
     """Started as root, and there is no unprivileged account to drop to."""
 

@@ -30,7 +30,13 @@ class Wrapped:
 
 
 class KeyProvider(Protocol):
-    """A key service. Raises KeyServiceUnavailable when out of reach, CannotOpen for a wrong blob or context."""
+    """
+    A key service: the file, Vault's transit engine, or an adapter of yours for PKCS#11 or a cloud.
+
+    Raises KeyServiceUnavailable when out of reach, CannotOpen for a wrong blob or context. The context is
+    authenticated, not secret; a key that wrapped once must unwrap until it is retired. TestContract of
+    tests/server/test_vault.py is what an adapter must pass; server/key_service.py is where it is chosen.
+    """
 
     async def current(self) -> str:
         """Return the id of the key that `wrap` uses now; asks the service, as another process may have rotated."""

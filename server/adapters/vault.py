@@ -6,9 +6,12 @@ The key-encryption key never leaves the service. Ciphertexts name the version th
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -34,12 +37,17 @@ class VaultKey:
 class VaultProvider:
     """A `records.crypto.keyring.KeyProvider`. Raises KeyServiceUnavailable, CannotOpen."""
 
-    def __init__(self, session: aiohttp.ClientSession, key: VaultKey) -> None:
-        self._session, self._key = session, key
+    def __init__(
+        self, session: aiohttp.ClientSession, key: VaultKey, fresh_token: Callable[[], str] | None = None
+    ) -> None:
+        """`fresh_token` gives the token anew when the service refuses it; called in a thread."""
+        self._session, self._key, self._fresh_token = session, key, fresh_token
 
     async def current(self) -> str:
         """Return the id of the version that wraps now."""
         answer = await self._call("GET", f"keys/{self._key.name}")
+        if answer.get("derived") is not True:
+            raise KeyServiceUnavailable("the key of the key service was not made with derived=true")
         return self._id(int(answer["latest_version"]))
 
     async def wrap(self, key: bytes, context: bytes) -> Wrapped:
@@ -49,13 +57,13 @@ class VaultProvider:
 
     async def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         """Unwrap a key in its context."""
-        body = {"ciphertext": wrapped.blob.decode(), "context": _base64(context)}
+        body = {"ciphertext": self._exact(wrapped), "context": _base64(context)}
         answer = await self._call("POST", f"decrypt/{self._key.name}", body)
         return base64.b64decode(answer["plaintext"], validate=True)
 
     async def rewrap(self, wrapped: Wrapped, context: bytes) -> Wrapped:
         """Wrap a key under the newest version inside the service; it never comes here in the clear."""
-        body = {"ciphertext": wrapped.blob.decode(), "context": _base64(context)}
+        body = {"ciphertext": self._exact(wrapped), "context": _base64(context)}
         return self._wrapped(await self._call("POST", f"rewrap/{self._key.name}", body))
 
     async def healthy(self) -> bool:
@@ -65,6 +73,18 @@ class VaultProvider:
         except KeyServiceUnavailable:
             return False
         return True
+
+    def _exact(self, wrapped: Wrapped) -> str:
+        """Give the ciphertext, in the one spelling that we stored: the service takes `v0` for `v1` and spare bits."""
+        text = wrapped.blob.decode("ascii", "replace")
+        form = re.fullmatch(r"vault:v([1-9]\d{0,8}):([A-Za-z0-9+/]+={0,2})", text)
+        try:
+            is_canonical = form is not None and _base64(base64.b64decode(form[2], validate=True)) == form[2]
+        except binascii.Error:
+            is_canonical = False
+        if form is None or not is_canonical or wrapped.kek_id != self._id(int(form[1])):
+            raise CannotOpen
+        return text
 
     def _wrapped(self, answer: dict[str, Any]) -> Wrapped:
         ciphertext = str(answer["ciphertext"])
@@ -77,19 +97,26 @@ class VaultProvider:
         return f"{self._key.mount}/{self._key.name}:v{version}"
 
     async def _call(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        status, data = await self._ask(method, path, body)
+        if status == 403 and self._fresh_token is not None:  # the agent has renewed it meanwhile
+            self._key = replace(self._key, token=await asyncio.to_thread(self._fresh_token))
+            status, data = await self._ask(method, path, body)
+        if status == 200:
+            return data
+        if status == 400:  # a wrong context, a damaged ciphertext, a version below min_decryption_version
+            raise CannotOpen
+        raise KeyServiceUnavailable(f"the key service answered {status}")
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None) -> tuple[int, dict[str, Any]]:
         url = f"{self._key.url.rstrip('/')}/v1/{self._key.mount}/{path}"
         headers = {"X-Vault-Token": self._key.token, "X-Vault-Request": "true"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
             async with self._session.request(method, url, json=body, headers=headers, timeout=timeout) as response:
-                if response.status == 200:
-                    return dict((await response.json())["data"])
-                status = response.status
+                data = dict((await response.json())["data"]) if response.status == 200 else {}
+                return response.status, data
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
             raise KeyServiceUnavailable("the key service is out of reach") from error
-        if status == 400:  # a wrong context, a damaged ciphertext, a version below min_decryption_version
-            raise CannotOpen
-        raise KeyServiceUnavailable(f"the key service answered {status}")
 
 
 def _base64(data: bytes) -> str:

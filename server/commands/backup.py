@@ -12,7 +12,7 @@ from records.actors import Actor, ActorKind, Purpose
 from records.store import audit_log, backup
 from records.store.database import DEFAULT_TENANT
 from records.store.inspection import inspect
-from records.store.key_file import load_key_file
+from server import key_service
 from server.adapters.embedded_postgres import LOGIN_ROLE, SUPERUSER
 from server.adapters.postgres_binaries import find_binaries
 from server.commands.reach import opened, reachable
@@ -61,7 +61,7 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises:
         KeyFileInvalid, DatabaseNotEmpty, BackupFailed: nothing was changed, or what was begun is to be thrown away.
     """
-    load_key_file(settings.key_file)  # first of all: without it nothing that comes back could be read
+    key_service.check(settings)  # first of all: without it nothing that comes back could be read
     with reachable(settings) as reached:
         return asyncio.run(_restore(reached, _place(settings, reached), Path(arguments.folder)))
 

@@ -26,12 +26,14 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _rotate(settings: Settings, level: str) -> str:
-    if level == "file":
+    if level == "file" and settings.key_service == "file":
         await asyncio.to_thread(rotate_key_file, settings.key_file)
     async with opened(settings) as database:
         rotation = Rotation(database, ACTOR)
         if level == "file":
             done = (await rotation.rewrap()).done
+            if settings.key_service == "vault":
+                return f"{done} keys are wrapped by the newest version. Then raise its min_decryption_version there."
             return f"{done} keys are wrapped anew. Back the key file up, then `keys retire file`."
         version = await rotation.add(LEVELS[level])
         sweeps = {"tenant": rotation.sweep_tenant, "index": rotation.sweep_index}
@@ -51,6 +53,8 @@ async def _retire(settings: Settings, level: str) -> str:
         rotation = Rotation(database, ACTOR)
         if level == "file":
             await rotation.rewrap()
+            if settings.key_service == "vault":
+                return "Every key is wrapped by the newest version; the key service retires older ones."
             kept = await asyncio.to_thread(drop_old_keys, settings.key_file)
             return f"The key file holds {kept.current} alone."
         for sweep in {"tenant": [rotation.sweep_tenant], "index": [rotation.sweep_index]}.get(level, []):

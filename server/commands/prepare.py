@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 
 from records.actors import Actor, ActorKind, Purpose
-from records.errors import CannotOpen
+from records.errors import CannotOpen, KeyServiceUnavailable
 from records.store.database import DEFAULT_TENANT
 from records.store.faults import FAULTS
-from records.store.key_file import create_key_file, load_key_file
 from records.store.keys import ROOT_KINDS
 from records.store.migrate import upgrade
+from server import key_service
 from server.commands.reach import opened
 from server.config import Settings
-from server.faults import DatabaseUnavailable, KeyWrong
+from server.faults import DatabaseUnavailable, KeyServiceUnusable, KeyWrong
 
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "prepare", Purpose.SYSADMIN, "prepare")
 
 
 def make_key(settings: Settings) -> None:
-    """Make the key file of an empty data folder, unless the operator has put one there."""
-    if not settings.key_file.exists():
-        create_key_file(settings.key_file)
+    """Make the key file of an empty data folder, unless the operator has put one there or keeps keys elsewhere."""
+    key_service.make(settings)
 
 
 def prepare(settings: Settings) -> None:
@@ -31,7 +30,7 @@ def prepare(settings: Settings) -> None:
     Raises:
         KeyFileInvalid, DatabaseUnavailable, KeyWrong: each says what to do.
     """
-    load_key_file(settings.key_file)
+    key_service.check(settings)
     migrate(settings)
     asyncio.run(_open_keys(settings))
 
@@ -44,10 +43,24 @@ async def _open_keys(settings: Settings) -> None:
                 for kind in ROOT_KINDS:
                     await unit.keys.root(kind)
         except CannotOpen:
-            raise KeyWrong(
-                f"The key file {settings.key_file} is not the one that this database was sealed with.",
-                "put the right one in its place from its backup, or name it by TELECONSULT_KEY_FILE.",
+            raise _wrong_key(settings) from None
+        except KeyServiceUnavailable as error:
+            raise KeyServiceUnusable(
+                f"The key service at {settings.vault_url} cannot be used: {error}.",
+                f"check its address, the token, and that its key {settings.vault_key} was made with derived=true.",
             ) from None
+
+
+def _wrong_key(settings: Settings) -> KeyWrong:
+    if settings.key_service == "vault":
+        return KeyWrong(
+            f"The key {settings.vault_key} of the key service is not the one that this database was sealed with.",
+            "name the right one by TELECONSULT_VAULT_KEY, or lower its min_decryption_version.",
+        )
+    return KeyWrong(
+        f"The key file {settings.key_file} is not the one that this database was sealed with.",
+        "put the right one in its place from its backup, or name it by TELECONSULT_KEY_FILE.",
+    )
 
 
 def migrate(settings: Settings) -> None:

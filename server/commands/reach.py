@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager, contextmanager
 
 from records.store.database import Database
 from records.store.faults import FAULTS
-from records.store.key_file import load_keyring
 from server.adapters.embedded_postgres import EmbeddedPostgres, Place, socket_folder, url_at
 from server.clock import Clock
 from server.config import Settings
 from server.datafolder import claim
 from server.faults import DatabaseUnavailable, DataFolderInUse, DataFolderUnusable
+from server.key_service import keyring
 from server.processes import unprivileged_account
 
 
@@ -56,13 +56,14 @@ def reachable(settings: Settings) -> Iterator[Settings]:
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """Open the record store for a command."""
     assert settings.database_url is not None, "inside reachable()"
-    try:
-        database = await Database.open(settings.database_url, load_keyring(settings.key_file), clock=Clock())
-    except FAULTS as error:
-        raise DatabaseUnavailable(
-            "The database cannot be opened.", "start Teleconsult once, or run: python -m server migrate"
-        ) from error
-    try:
-        yield database
-    finally:
-        await database.close()
+    async with keyring(settings) as keys:
+        try:
+            database = await Database.open(settings.database_url, keys, clock=Clock())
+        except FAULTS as error:
+            raise DatabaseUnavailable(
+                "The database cannot be opened.", "start Teleconsult once, or run: python -m server migrate"
+            ) from error
+        try:
+            yield database
+        finally:
+            await database.close()

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,6 @@ from records.actors import Actor, ActorKind, Purpose
 from records.crypto.client_keys import ClientKey, new_client_key
 from records.store.accounts import NewAccount
 from records.store.database import DEFAULT_TENANT, Database
-from records.store.key_file import load_keyring
 from records.store.patients import NewPatient
 from records.store.visits import NewVisit, Place
 from server import intake, logs, visits, waiting
@@ -28,6 +27,7 @@ from server.auth.principals import LinkHolder, LinkRole
 from server.clock import Clock
 from server.config import Settings
 from server.demo.people import DOCTORS, INVITED, PATIENTS, ROOM_DOCTOR, DemoDoctor, DemoPatient, in_room
+from server.key_service import keyring
 from server.rooms import Rooms
 from signaling.states import Trigger, VisitState
 
@@ -132,7 +132,9 @@ async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
 async def _open(settings: Settings) -> AsyncIterator[Clinic]:
     assert settings.database_url is not None, "the supervisor hands over the address"
     clock = Clock()
-    database = await Database.open(settings.database_url, load_keyring(settings.key_file), clock=clock)
+    stack = AsyncExitStack()
+    keys = await stack.enter_async_context(keyring(settings))
+    database = await Database.open(settings.database_url, keys, clock=clock)
     triage = embedded_triage()
     rooms = cast(Rooms, QuietRooms())  # the two calls that visits and intake make
     passwords = Passwords()
@@ -142,6 +144,7 @@ async def _open(settings: Settings) -> AsyncIterator[Clinic]:
         passwords.close()
         triage.close()
         await database.close()
+        await stack.aclose()
 
 
 async def _login(clinic: Clinic, doctor: DemoDoctor) -> dict[str, str]:
