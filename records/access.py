@@ -39,6 +39,7 @@ class Object(enum.Enum):
     RESOURCE = "resource"  # FHIR resources; scopes narrow it further (records/fhir)
     SETTING = "setting"
     KEY = "key"
+    RECORDING = "recording"  # a consultation's sound and picture
 
 
 class Condition(enum.Enum):
@@ -103,6 +104,7 @@ POLICY: Mapping[ActorKind, Mapping[Object, Mapping[Action, Condition]]] = {
         _O.TRIAGE_DECISION: {_A.READ: _C.IN_CARE, _A.WRITE: _C.TREATING},
         _O.NOTE: {_A.READ: _C.IN_CARE, _A.WRITE: _C.TREATING},
         _O.CHAT: {_A.READ: _C.IN_CARE, _A.WRITE: _C.IN_CARE},
+        _O.RECORDING: {_A.READ: _C.TREATING, _A.WRITE: _C.TREATING},
         _O.LINK: {_A.READ: _C.NONE, _A.WRITE: _C.NONE},
         _O.AUDIT: {_A.READ: _C.IN_CARE},
         _O.RESOURCE: {_A.READ: _C.IN_CARE},

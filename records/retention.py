@@ -46,6 +46,7 @@ TABLE_CLASSES: Mapping[str, RetentionClass] = {
     "resource": RetentionClass.RECORD,
     "resource_history": RetentionClass.RECORD,
     "chat_entry": RetentionClass.MEDIA,
+    "recording": RetentionClass.MEDIA,
     "session": RetentionClass.NETWORK_LOG,
     "ticket": RetentionClass.NETWORK_LOG,
     "link": RetentionClass.NETWORK_LOG,

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 
 from aiohttp import ClientSession, web
 
@@ -21,18 +22,20 @@ from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
 from server.housekeeping import Housekeeping
-from server.http import health, middleware, pages
+from server.http import health, middleware, pages, recordings
 from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
 from server.keys import CLOCK, DATABASE, LINE_TESTS, RELAYS, ROOMS, SETTINGS, TRIAGE
 from server.line_tests import LineTests
+from server.recording import RECORDINGS, Recorders
+from server.recording_store import DatabaseRecordings
 from server.rooms import Rooms, Wiring
 from server.turn import turn_of
 from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
 
 ROUTE_MODULES = (
-    "health", "pages", "join", "visit", "session", "queue", "console", "privacy", "tickets",
+    "health", "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets",
     "ice", "websocket", "whip", "fhir", "line_tests", "token", "openapi",
 )  # fmt: skip
 # Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.
@@ -51,6 +54,7 @@ def build_app(settings: Settings, *, clock: Clock | None = None) -> web.Applicat
     app.on_shutdown.append(_send_pages_away)
     middleware.install(app)
     health.install(app)
+    recordings.install(app)
     for name in ROUTE_MODULES:
         if importlib.util.find_spec(f"server.http.{name}") is not None:
             app.add_routes(importlib.import_module(f"server.http.{name}").routes)
@@ -95,7 +99,10 @@ async def _rooms(app: web.Application) -> AsyncIterator[None]:
     app[RELAYS] = RelayPool(settings.relay_sockets)
     facts = RoomFacts(emergency_number=settings.emergency_number)
     store = DatabaseVisits(app[DATABASE])
-    app[ROOMS] = rooms = Rooms(Wiring(store, app[RELAYS], app[CLOCK], facts, turn_of(settings)))
+    control = Path(settings.relay_sockets[0]).parent if settings.relay_sockets else settings.data_dir
+    store_of_recordings = DatabaseRecordings(app[DATABASE], app[CLOCK])
+    recorders = Recorders(store_of_recordings, settings.data_dir / RECORDINGS, control)
+    app[ROOMS] = rooms = Rooms(Wiring(store, app[RELAYS], app[CLOCK], facts, turn_of(settings), recorders))
     started = asyncio.Event()
     task = asyncio.create_task(rooms.run(started), name="rooms")
     task.add_done_callback(_ends_web(app))

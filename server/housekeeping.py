@@ -9,10 +9,11 @@ from pathlib import Path
 
 from records.actors import Actor, ActorKind, Purpose
 from records.errors import KeyServiceUnavailable, StoreUnavailable
-from records.store import audit_log
+from records.store import audit_log, recording_files
 from records.store.admission import Idempotency, Throttle
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.erasure_watch import WATCH_EVERY_S, ErasureWatch
+from server.recording import RECORDINGS
 
 log = logging.getLogger("teleconsult.housekeeping")
 
@@ -47,6 +48,17 @@ class Housekeeping:
             kept = (unit.tickets, unit.sessions, unit.clients, unit.events, Throttle(unit), Idempotency(unit))
             for repository in kept:
                 await repository.sweep()
+            await unit.recordings.sweep()
+        await self._remove_recordings(actor)
+
+    async def _remove_recordings(self, actor: Actor) -> None:
+        """Delete this node's files of recordings that have no row (any more)."""
+        folder = self._data_dir / RECORDINGS
+        here = await asyncio.to_thread(recording_files.recordings_in, folder)
+        async with self._database.unit(actor) as unit:
+            gone = await unit.recordings.gone(here)
+        for recording_id in gone:
+            await asyncio.to_thread(recording_files.remove, folder, recording_id)
 
 
 async def _every(period_s: float, act: Callable[[], Awaitable[object]]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from records.actors import Actor
 from server.bridge import RelayPool
 from server.clock import Clock
+from server.recording import Recorders, RecordingLane, Wish
 from server.room_media import MediaLane
 from server.room_store import StoreLane, VisitStore, Write
 from server.turn import Turn
@@ -98,9 +99,13 @@ class _Place:
 
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
-_Input = _Joined | _Gone | _Said | _Asked | _Place | i.DeviceLeft | i.StoreResult | i.RelayInput
+_Input = _Joined | _Gone | _Said | _Asked | _Place | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
 _STORE = (e.Transition, e.StoreChat, e.StorePath, e.RenewLease, e.StoreLines)
-_STORE_RESULTS = (i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored)
+_RECORDING = (e.StoreConsent, e.OpenRecording, e.RecordMedia, e.SealRecording)
+_STORE_RESULTS = (
+    *(i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored),
+    *(i.ConsentStored, i.RecorderReady, i.RecorderGap, i.RecorderFailed),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Surroundings:
     tell_queue: Callable[[], None]
     """Presence or a state changed in a way that the staff's queue shows."""
     turn: Turn = Turn()
+    recorders: Recorders | None = None
+    """None: nothing is recorded."""
 
 
 class Room:
@@ -129,6 +136,7 @@ class Room:
         self._inbox: asyncio.Queue[_Input] = asyncio.Queue(MAX_INBOX)
         self._store = StoreLane(visit_id, around.store, self._post)
         self._media = MediaLane(str(visit_id), around.relays, self._post)
+        self._recording = RecordingLane(visit_id, around.recorders, around.relays, self._post)
         self._sockets: dict[str, SeatSocket] = {}
         self._tickets: dict[str, SeatTicket] = {}
         self._devices: dict[str, asyncio.Future[DeviceAnswer]] = {}
@@ -138,7 +146,7 @@ class Room:
     @property
     def is_deserted(self) -> bool:
         """Nobody is here and nothing waits."""
-        is_quiet = self._inbox.empty() and self._store.is_idle and self._media.is_idle
+        is_quiet = self._inbox.empty() and self._store.is_idle and self._media.is_idle and self._recording.is_idle
         return is_quiet and not self._sockets and not self._devices and self.core.is_deserted
 
     def sessions(self) -> dict[str, list[SeatSocket]]:
@@ -194,6 +202,7 @@ class Room:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._store.run())
                 tasks.create_task(self._media.run())
+                tasks.create_task(self._recording.run())
                 await self._loop()
         finally:
             self._abandon()
@@ -276,6 +285,8 @@ class Room:
                     self._around.tell_queue()
                 case _ if isinstance(effect, _STORE):
                     self._store.put(Write(effect, self._actor_of(effect), self._around.clock.now()))
+                case _ if isinstance(effect, _RECORDING):
+                    self._recording.put(Wish(effect, self._actor_of(effect)))
                 case _:
                     self._media.put(effect)
 
@@ -291,9 +302,9 @@ class Room:
         if future is not None and not future.done():
             future.set_result(answer)
 
-    def _actor_of(self, effect: e.StoreEffect) -> Actor:
+    def _actor_of(self, effect: e.StoreEffect | e.RecordingEffect) -> Actor:
         """Return who a write is for: the seat that asked, or the program for its own clocks."""
-        seat = effect.seat if isinstance(effect, e.StoreChat) else getattr(effect, "actor", SYSTEM)
+        seat = effect.seat if isinstance(effect, e.StoreChat | e.StoreConsent) else getattr(effect, "actor", SYSTEM)
         ticket = self._tickets.get(seat)
         return room_actor() if ticket is None else ticket.actor
 

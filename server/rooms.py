@@ -15,6 +15,7 @@ from server.bridge import RelayPool
 from server.clock import Clock
 from server.device_sessions import DeviceSessions
 from server.places import places
+from server.recording import Recorders
 from server.room import Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
 from server.room_store import VisitStore
 from server.turn import Turn
@@ -82,6 +83,7 @@ class Wiring:
     clock: Clock
     facts: i.RoomFacts
     turn: Turn = Turn()
+    recorders: Recorders | None = None
 
 
 class Rooms:
@@ -91,7 +93,13 @@ class Rooms:
         self._wiring = wiring
         self.devices = DeviceSessions()
         self._around = Surroundings(
-            wiring.store, wiring.relays, wiring.clock, wiring.facts, self._queue_moved, wiring.turn
+            wiring.store,
+            wiring.relays,
+            wiring.clock,
+            wiring.facts,
+            self._queue_moved,
+            wiring.turn,
+            wiring.recorders,
         )
         self._rooms: dict[UUID, Room] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}

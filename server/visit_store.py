@@ -74,21 +74,24 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
         """Read the visit."""
         async with self._database.unit(room_actor()) as unit:
             visit = await unit.visits.get(visit_id)
-        return await self._view(visit)
+            is_agreed = await unit.recordings.is_agreed(visit_id)
+        return await self._view(visit, is_agreed)
 
     async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
         """Read what a room begins with: the visit and its last chat lines."""
         async with self._database.unit(room_actor()) as unit:
             visit = await unit.visits.get(visit_id)
             lines = tuple(_line(entry) for entry in await unit.chat.last(visit_id, HISTORY))
-        return await self._view(visit), lines
+            is_agreed = await unit.recordings.is_agreed(visit_id)
+        return await self._view(visit, is_agreed), lines
 
     async def transition(self, visit_id: UUID, change: e.Transition, write: Write) -> i.VisitView:
         """Store a change. Raises StaleState, NotClaimed, StoreUnavailable."""
         async with self._database.unit(write.actor) as unit:
             after = await self._moved(unit, visit_id, change, write.at)
             await unit.resources.project(visit_id)
-        return await self._view(after)
+            is_agreed = await unit.recordings.is_agreed(visit_id)
+        return await self._view(after, is_agreed)
 
     async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
         """Store a chat message. The stored key names the seat too: two pages may use the same one."""
@@ -128,7 +131,7 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
             at=at,
         )
 
-    async def _view(self, visit: Visit) -> i.VisitView:
+    async def _view(self, visit: Visit, is_agreed: bool) -> i.VisitView:
         practitioner = None
         if visit.practitioner_id is not None:
             practitioner = await self._practitioner(visit.id, visit.practitioner_id)
@@ -139,6 +142,7 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
             has_rung=visit.rang_at is not None,
             at=timestamp(visit.updated_at),
             version=visit.version,
+            recording_consent=is_agreed,
         )
 
     async def _practitioner(self, visit_id: UUID, account_id: UUID) -> i.Practitioner:

@@ -138,6 +138,13 @@ def _chat(body: Body) -> m.ChatText:
     return m.ChatText(text, key)
 
 
+def _record(body: Body) -> m.Record:
+    for action in m.RECORD_ACTIONS:
+        if body._fields.get("action") == action:
+            return m.Record(action)
+    body.refuse("action", "one of " + ", ".join(m.RECORD_ACTIONS))
+
+
 def _wish(item: Body) -> LayerWish:
     height = None if item._fields.get("max_height") is None else item.count("max_height", 1, MAX_HEIGHT_PX)
     return LayerWish(item.text("mid", MAX_NAME_CHARACTERS), height, item.flag("paused", False))
@@ -188,6 +195,8 @@ CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "end": lambda body: m.End(),
     "escalate": lambda body: m.Escalate(),
     "remove": lambda body: m.Remove(body.text("seat", MAX_NAME_CHARACTERS)),
+    "record": _record,
+    "consent": lambda body: m.Consent(body.flag("given"), body.text("text_version", MAX_NAME_CHARACTERS)),
     "leave": lambda body: m.Leave(),
     "e2ee-identity": lambda body: m.Identify(body.text("public_key", MAX_PUBLIC_KEY_CHARACTERS)),
     "e2ee": lambda body: m.Encrypt(body.flag("on")),

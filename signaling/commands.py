@@ -87,6 +87,10 @@ class Commands:
                 return self._remove(seat, target) + self._done(seat, re)
         return self._done(seat, re)
 
+    def with_done(self, seat: Seat, effects: list[e.Effect], re: str | None) -> list[e.Effect]:
+        """Return the effects of what a seat asked for, and its answer."""
+        return effects + self._done(seat, re)
+
     def answer(self, done: Proposal | None) -> list[e.Effect]:
         """Answer whoever asked for a change that is made."""
         if done is None or done.actor not in self._seats:

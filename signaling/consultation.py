@@ -19,6 +19,7 @@ from signaling.fitness import Fitness
 from signaling.media import reports
 from signaling.negotiation import Media, Negotiation
 from signaling.paths import Paths
+from signaling.recording import Recording
 from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
 from signaling.states import OPEN, MediaLinkState, Presence, Role
@@ -45,6 +46,7 @@ class Consultation:
         self._announcer = Announcer(self._seats, self._course, Media(self._links, self._media), facts)
         self._fitness = Fitness()
         self.encryption = Encryption(self._seats)
+        self.recording = Recording(self._seats, self._course, self.encryption)
         self._commands = Commands(self._seats, self._course, Media(self._links, self._media), self._attendance)
 
     # Questions
@@ -121,11 +123,13 @@ class Consultation:
             self._seats.is_changed |= seat.role is not Role.DEVICE and seat.note_reach(now)
         return effects + self._after(now)
 
-    def receive_store(self, result: i.StoreResult, now: float) -> list[e.Effect]:
-        """Advance by what the store did, or by a change made elsewhere."""
+    def receive_store(self, result: i.StoreResult | i.RecordingInput, now: float) -> list[e.Effect]:
+        """Advance by what the store or the recorder did, or by a change made elsewhere."""
         match result:
             case i.ChatStored():
                 return self._chat.stored(result)
+            case i.ConsentStored() | i.RecorderReady() | i.RecorderGap() | i.RecorderFailed():
+                return self.recording.receive(result) + self._after(now)
             case i.NotStored(trigger=None):
                 return self._chat.not_stored(result)
             case i.NotStored():
@@ -177,7 +181,7 @@ class Consultation:
         if is_resumed:
             seat.journal.acknowledge(ack)
             return effects + [self._seats.send(seat, missed) for missed in seat.journal.tail(ack)]
-        return effects + self._announcer.on_arrival(seat)
+        return effects + self._announcer.on_arrival(seat) + self.recording.on_arrival(seat)
 
     def _take(self, seat: Seat, envelope: m.ClientEnvelope, now: float) -> list[e.Effect]:
         message, re = envelope.message, envelope.id
@@ -202,6 +206,10 @@ class Consultation:
                 return self._commands.leave(seat, envelope, now)
             case m.Accept() | m.Remove():
                 return self._commands.seat(seat, message, re)
+            case m.Record():
+                return self._commands.with_done(seat, self.recording.command(seat, message), re)
+            case m.Consent():
+                return self._commands.with_done(seat, self.recording.answer(seat, message), re)
             case m.Ring() | m.Hold() | m.Resume() | m.End() | m.Escalate():
                 return self._commands.move(seat, message, envelope)
             case _:
@@ -213,7 +221,7 @@ class Consultation:
                 effects = self.encryption.identify(seat, public_key)
             case m.Encrypt(on):
                 self._commands.require_practitioner(seat, "encrypt")
-                effects = self.encryption.switch(seat, on, is_recording=False)
+                effects = self.encryption.switch(seat, on, is_recording=self.recording.is_running)
             case m.SendKey():
                 effects = self.encryption.pass_on(seat, message)
         return effects + (self._seats.tell(seat, m.Done(), re) if re is not None else [])
@@ -281,7 +289,7 @@ class Consultation:
     def _after(self, now: float) -> list[e.Effect]:
         """Let the clocks act, and tell who is here when that has changed."""
         self._attendance.follow_losses()
-        effects = self._attendance.handle_timer(now) + self._paths.handle_timer(now)
+        effects = self._attendance.handle_timer(now) + self._paths.handle_timer(now) + self.recording.follow()
         due = self._attendance.due(now)
         if due is not None and self._course.under_way is None:
             effects += self._course.propose(due)

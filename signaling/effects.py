@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from signaling.fitness import LineRecord
 from signaling.media.reports import LayerWish
 from signaling.messages import PathChanged, ServerEnvelope
-from signaling.states import Trigger, VisitState
+from signaling.states import Role, Trigger, VisitState
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,36 @@ class StoreLines:
     lines: tuple[LineRecord, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class StoreConsent:
+    """Store a word about the recording, then tell `ConsentStored` if it was a yes. Waits while the database is away."""
+
+    seat: str
+    role: Role
+    given: bool
+    text_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecording:
+    """Store that a recording begins and start its recorder, then tell `RecorderReady` or `RecorderFailed`."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMedia:
+    """Let the relay hand media to the recorder, or no more."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SealRecording:
+    """End the recorder and store that the recording is over; one that wrote nothing is forgotten."""
+
+
+RecordingEffect = StoreConsent | OpenRecording | RecordMedia | SealRecording
 RelayEffect = (
     RelayPublish
     | RelaySubscribe
@@ -189,4 +219,4 @@ RelayEffect = (
     | RelayCloseRoom
 )
 StoreEffect = Transition | StoreChat | StorePath | RenewLease | StoreLines
-Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue
+Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue | RecordingEffect

@@ -54,6 +54,12 @@ class WrongState(SignalingError):
         self.state, self.trigger = state, trigger
 
 
+class RecordingRefused(SignalingError):
+    """The consultation can not be recorded; the detail is the reason's stable word."""
+
+    code = "recording-refused"
+
+
 class TryAgain(SignalingError):
     """Another change of the visit is under way, or a store is away; the same message may be sent again."""
 

@@ -32,6 +32,8 @@ class VisitView:
     """When it last changed: RFC 3339, UTC."""
     version: int = 0
     """Counts every change of the row."""
+    recording_consent: bool = False
+    """The patient agreed to a recording: the visit's newest answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,35 @@ class RelayBack:
     links: RoomSnapshot
 
 
+# The recorder's words
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentStored:
+    """A word about the recording is kept."""
+
+    seat: str
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderReady:
+    """The recorder runs and its row is stored: RecordMedia may come."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderGap:
+    """The recorder gets nothing from the relay, or again something."""
+
+    is_gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFailed:
+    """There is no recorder (any more); what it wrote is kept."""
+
+
+RecordingInput = ConsentStored | RecorderReady | RecorderGap | RecorderFailed
 RelayInput = LinkAnswered | LinkOffered | LinkTook | LinkRefused | RelayGone | RelayBack | RelayEvent
 
 

@@ -6,6 +6,10 @@ from typing import Literal
 
 from signaling.clocks import DropStep, UnansweredStep
 from signaling.media.reports import LayerWish, Track
+from signaling.recording_messages import RECORD_ACTIONS as RECORD_ACTIONS
+from signaling.recording_messages import Consent as Consent
+from signaling.recording_messages import Record as Record
+from signaling.recording_messages import Recording as Recording
 from signaling.sealed_messages import Encrypt as Encrypt
 from signaling.sealed_messages import EncryptionChanged as EncryptionChanged
 from signaling.sealed_messages import Identify as Identify
@@ -172,6 +176,8 @@ ClientMessage = (
     | End
     | Escalate
     | Remove
+    | Record
+    | Consent
     | Leave
     | Identify
     | Encrypt
@@ -419,13 +425,6 @@ class PathChanged:
     """restart, migration, rebinding."""
     gap_ms: float | None
     """Silence around the change; None when nothing was flowing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Whether the consultation is recorded."""
-
-    state: Literal["off", "consent-pending", "on", "gap", "sealed"]
 
 
 @dataclass(frozen=True, slots=True)

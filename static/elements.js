@@ -77,5 +77,7 @@ export const ICONS = Object.freeze({
   clock: 'M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18zM12 7v5l3 3',
   bell: 'M6 17V11a6 6 0 0 1 12 0v6zM4 17h16M10 20a2 2 0 0 0 4 0',
   pause: 'M8 5v14M16 5v14',
+  record: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6zM12 11v2M11 12h2',
+  recordOff: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM9 9v6M15 9v6',
   link: 'M9 15l6-6M8 12l-3 3a4 4 0 0 0 5.7 5.7L13 18M16 12l3-3a4 4 0 0 0-5.7-5.7L11 6',
 });

@@ -22,6 +22,7 @@ from records.store.tables import (
     patient,
     patient_index,
     patient_key,
+    recording,
     signing_key,
     visit,
 )
@@ -140,4 +141,7 @@ class Erasures(Repository):
         chats = select(chat_entry.c.at).join(visit, visit.c.id == chat_entry.c.visit_id)
         uses += [(retention.RetentionClass.MEDIA, at)
                  for at in (await self._run(chats.where(visit.c.patient_id == row.id))).scalars()]  # fmt: skip
+        recorded = select(recording.c.started_at).join(visit, visit.c.id == recording.c.visit_id)
+        uses += [(retention.RetentionClass.MEDIA, at)
+                 for at in (await self._run(recorded.where(visit.c.patient_id == row.id))).scalars()]  # fmt: skip
         return retention.latest_end(uses)

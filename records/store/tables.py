@@ -225,6 +225,14 @@ chat_entry = Table(
     _key("visit_id", "number"), UniqueConstraint("tenant_id", "visit_id", "key"), _of_visit(),
 )  # fmt: skip
 
+# The media lies in sealed files (recording_files.py); their key, sealed with the patient's, lies here.
+recording = Table(
+    "recording", metadata,
+    _tenant(), _uuid("id"), _uuid("visit_id"), _at("started_at"), _at("ended_at", nullable=True), _text("started_by"),
+    _sealed("media_key", nullable=False),
+    _key("id"), _of_visit(), Index(None, "tenant_id", "visit_id"), Index(None, "tenant_id", "started_at"),
+)  # fmt: skip
+
 # --- ways in ----------------------------------------------------------------------------------------------------------
 
 link = Table(

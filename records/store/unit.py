@@ -32,6 +32,7 @@ from records.store.keys import Keys
 from records.store.links import Links
 from records.store.notes import Notes
 from records.store.patients import Patients
+from records.store.recordings import Recordings
 from records.store.sealing import Cell, Sealing
 from records.store.sessions import Sessions
 from records.store.settings import Settings
@@ -74,6 +75,7 @@ class Unit:
         self.audit = Audit(self)
         self.visits = Visits(self)
         self.patients = Patients(self)
+        self.recordings = Recordings(self)
         self.links = Links(self)
         self.sessions = Sessions(self)
         self.tickets = Tickets(self)

@@ -72,6 +72,8 @@ ACCESS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/visits/{id}/links"): CLERK,
     ("DELETE", "/api/visits/{id}/links"): CLERK,
     ("GET", "/api/visits/{id}"): DOCTOR,
+    ("GET", "/api/visits/{id}/recordings"): DOCTOR,
+    ("GET", "/api/visits/{id}/recordings/{recording}/{part}"): DOCTOR,
     ("POST", "/api/visits/{id}/claim"): DOCTOR,
     ("POST", "/api/visits/{id}/release"): DOCTOR,
     ("POST", "/api/visits/{id}/escalate"): DOCTOR,

@@ -72,7 +72,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    found = [_parameter(name, "path", schemas.UUID) for name in re.findall(r"{(\w+)}", operation.path)]
+    names = re.findall(r"{(\w+)}", operation.path)
+    found = [_parameter(name, "path", schemas.INTEGER if name == "part" else schemas.UUID) for name in names]
     if operation.method not in ("GET", "HEAD"):
         found.append(_parameter("X-Requested-With", "header", {"const": "teleconsult"}))
     if operation.takes_if_match:

@@ -12,14 +12,14 @@ CUSTOM_HEADER = "X-Requested-With"
 CUSTOM_VALUE = "teleconsult"
 ONE_YEAR_S = 31_536_000
 
-# No inline code or style, nothing from elsewhere. blob: carries recordings and photographs that the page itself made.
+# No inline code or style, nothing from elsewhere. blob: carries photographs that the page itself made.
 CONTENT_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
+        "media-src 'self'",
         "font-src 'self'",
         "connect-src 'self'",
         "manifest-src 'self'",

@@ -45,6 +45,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {{seat: string, role: string, step: string, since_s: number}|null} drop which side the server misses
  * @property {string|null} unanswered what to do when the patient does not answer
  * @property {boolean} ringing @property {string} speaker seat id @property {string} recording
+ * @property {string} recordingBecause why it waits, pauses or ended @property {boolean} recordingAsk our consent is wanted
  * @property {import('../types.js').Emergency|null} emergency @property {string|null} bye reason
  * @property {LinkHealth} up @property {LinkHealth} down
  * @property {boolean} everConnected media of this call stood at least once
@@ -60,7 +61,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
 /** @returns {CallState} */
 export const initialCall = () => ({
   connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
-  practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', emergency: null, bye: null, up: LinkHealth.NEW,
+  practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', recordingBecause: '', recordingAsk: false, emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
   camera: { on: true, problem: null }, audioOnly: false, layer: 'high', move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
 });
@@ -114,7 +115,7 @@ function receive(state, { type, body }, now) {
     case 'layer': return { ...state, layer: body.rung };
     case 'path-changed': return withMove(state, body, now);
     case 'media-stopped': return withStopped(state, body);
-    case 'recording': return { ...state, recording: body.state };
+    case 'recording': return { ...state, recording: body.state, recordingBecause: body.because ?? '', recordingAsk: body.ask ?? false };
     case 'emergency': return { ...state, emergency: body };
     case 'bye': return { ...state, bye: body.reason };
     case 'error': return { ...state, error: body.code };
@@ -124,7 +125,7 @@ function receive(state, { type, body }, now) {
 
 /** @param {CallState} state @param {any} body @returns {CallState} */
 function welcomed(state, body) {
-  const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null };
+  const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null, recording: 'off', recordingBecause: '', recordingAsk: false };
   return {
     ...state, ...fresh, seat: body.seat, role: body.role, visitState: body.visit.state, admitted: body.admitted, error: null,
     bye: null, chat: mergeChat(state.chat, body.chat ?? []),

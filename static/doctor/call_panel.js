@@ -3,6 +3,7 @@
 
 import { Chat } from '../call/chat.js';
 import { barButton, Controls, LineStatus } from '../call/controls.js';
+import { RecordingMark } from '../call/recording.js';
 import { freshMove, rung, Rung } from '../call/state.js';
 import { Tiles } from '../call/tiles.js';
 import { el } from '../elements.js';
@@ -22,6 +23,9 @@ export class CallPanel {
   #ring = barButton(() => this.command('ring'));
   #hold = barButton(() => this.command('hold'));
   #end = barButton(() => this.#endCall());
+  #record = barButton(() => this.#recordOrStop());
+  #pause = barButton(() => this.#app.session?.send('record', { action: this.#app.session.state.recording === 'gap' ? 'resume' : 'pause' }));
+  #mark = new RecordingMark(() => this.#app.session);
   #controls;
   #chat;
   element;
@@ -29,10 +33,10 @@ export class CallPanel {
   /** @param {import('./app.js').ConsoleApp} app */
   constructor(app) {
     this.#app = app;
-    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#end.button);
+    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#record.button, this.#pause.button, this.#end.button);
     this.#chat = new Chat(() => app.session, 'h4');
     this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
-      this.#status.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
+      this.#mark.element, this.#status.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
   }
 
   /** @param {Case} opened */
@@ -45,6 +49,8 @@ export class CallPanel {
     this.#fitness.update(session.state);
     this.#controls.update(session.state);
     this.#chat.update(session.state);
+    this.#mark.update(session.state);
+    this.#drawRecord(session.state, can.has('end'));
     this.#ring.button.hidden = !can.has('ring');
     this.#hold.button.hidden = !can.has('hold') && !can.has('resume');
     this.#end.button.hidden = !can.has('end');
@@ -65,6 +71,22 @@ export class CallPanel {
     else if (command === 'ring' && can.has('ring')) { void session.ring(); this.update(opened); }
     else if (command === 'hold' && can.has('hold')) session.send('hold');
     else if (command === 'hold' && can.has('resume')) session.send('resume');
+  }
+
+  #recordOrStop() {
+    const session = this.#app.session;
+    const isOn = session && ['on', 'gap', 'consent-pending'].includes(session.state.recording);
+    session?.send('record', { action: isOn ? 'stop' : 'start' });
+  }
+
+  /** @param {import('../call/state.js').CallState} call @param {boolean} isOpen */
+  #drawRecord({ recording, recordingBecause }, isOpen) {
+    const isOn = ['on', 'gap', 'consent-pending'].includes(recording);
+    const isPaused = recording === 'gap' && recordingBecause === 'paused';
+    this.#record.button.hidden = !isOpen;
+    this.#pause.button.hidden = recording !== 'on' && !isPaused;
+    this.#record.show(isOn ? 'recordOff' : 'record', t(isOn ? 'recording.stop' : 'recording.start'), isOn ? 'off' : '');
+    this.#pause.show('pause', t(isPaused ? 'recording.resume' : 'recording.pause'), isPaused ? 'off' : '');
   }
 
   async #endCall() {

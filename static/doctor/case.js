@@ -9,6 +9,7 @@ import { claimBar } from './claim.js';
 import { InvitePanel } from './invite.js';
 import { levelBadge } from './level.js';
 import { NoteForm } from './note.js';
+import { RecordingsPanel } from './recordings.js';
 import { possible } from './state.js';
 import { TriagePanel } from './triage.js';
 
@@ -18,7 +19,8 @@ export class CaseView {
   #visitId = '';
   #drawn = '';
   #chart = '';
-  /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel}|null} */
+  #recording = '';
+  /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel, recordings: RecordingsPanel}|null} */
   #panels = null;
   #title = el('h2', { class: 'case-title' });
   #badges = el('p', { class: 'badges' });
@@ -79,7 +81,11 @@ export class CaseView {
 
   updateCall() {
     const { opened } = this.#app.state;
-    if (opened && this.#panels) this.#panels.call.update(opened);
+    if (!opened || !this.#panels) return;
+    this.#panels.call.update(opened);
+    const recording = this.#app.session?.state.recording ?? '';
+    if (['sealed', 'off', ''].includes(recording) && ['on', 'gap'].includes(this.#recording)) this.#panels.recordings.loadSoon(opened.visit.id);
+    this.#recording = recording;
   }
 
   /** @param {string|null} openId */
@@ -89,6 +95,7 @@ export class CaseView {
     this.#visitId = '';
     this.#drawn = `${words}${document.documentElement.lang}`;
     this.#panels?.note.close();
+    this.#panels?.recordings.close();
     this.#panels = null;
     this.element.className = 'case empty';
     fill(this.element, this.#problem, el('p', { class: 'hint' }, t(words)));
@@ -100,12 +107,16 @@ export class CaseView {
     this.#visitId = opened.visit.id;
     this.#chart = '';
     const [triage, call, note, invite] = [new TriagePanel(this.#app), new CallPanel(this.#app), new NoteForm(this.#app, opened), new InvitePanel(this.#app)];
-    this.#panels = { triage, call, note, invite };
+    this.#panels?.recordings.close();
+    const recordings = new RecordingsPanel();
+    this.#panels = { triage, call, note, invite, recordings };
+    this.#recording = '';
     this.element.className = 'case';
     fill(this.element,
       el('header', { class: 'case-head' }, this.#title, this.#badges, this.#problem, this.#actions),
       el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake, this.#history),
-      el('div', { class: 'case-work' }, call.element, invite.element, note.element));
+      el('div', { class: 'case-work' }, call.element, invite.element, recordings.element, note.element));
+    void recordings.load(opened.visit.id);
   }
 
   /** Only when it changed: a pressed check stays pressed. @param {import('./state.js').Case} opened @param {boolean} canWrite */

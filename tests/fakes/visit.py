@@ -55,6 +55,9 @@ class FakeVisit:
     def relay(self, event: i.RelayInput) -> None:
         self.carry_out(self.core.receive_relay(event, self.now))
 
+    def recorder(self, event: i.RecordingInput) -> None:
+        self.carry_out(self.core.receive_store(event, self.now))
+
     def device(self, request: i.DeviceInput) -> None:
         self.carry_out(self.core.receive_device(request, self.now))
 

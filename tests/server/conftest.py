@@ -15,7 +15,7 @@ from records.store.key_file import create_key_file, load_keyring
 from server.auth import passwords
 from server.bridge import RelayPool
 from server.config import read_settings
-from server.http import middleware, pages
+from server.http import middleware, pages, recordings
 from server.keys import CLOCK, DATABASE, LINE_TESTS, ROOMS, SETTINGS, TRIAGE
 from server.line_tests import LineTests
 from tests.fakes.rooms import FakeRooms
@@ -23,7 +23,8 @@ from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
 MODULES = (
-    "pages", "join", "visit", "session", "queue", "console", "privacy", "tickets", "ice", "line_tests", "openapi",
+    "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets", "ice",
+    "line_tests", "openapi",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def edge_app(database: Database, data_dir: Path, clock: MovableClock, **settings
     app[TRIAGE] = FakeTriage()
     app[LINE_TESTS] = LineTests(RelayPool([]), clock.monotonic)
     app[pages.FILES] = pages.Files()
+    recordings.install(app)
     middleware.install(app)
     for name in MODULES:
         app.add_routes(importlib.import_module(f"server.http.{name}").routes)

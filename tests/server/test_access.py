@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -72,7 +73,7 @@ class TestEnforcement:
         for operation in GATED:
             if operation.path == "/api/queue/stream" or operation.method == "DELETE":
                 continue  # the stream does not end, and what a DELETE ends the next cell needs; tested one by one
-            path = operation.path.replace("{id}", people["patient"].visit_id)
+            path = re.sub(r"{\w+}", "0", operation.path.replace("{id}", people["patient"].visit_id))
             for caller in CALLERS:
                 answer = await people[caller].call(operation.method, path, {} if operation.body else None)
                 is_let_in = answer.code not in ("not-signed-in", "not-allowed")

@@ -9,6 +9,7 @@ from signaling.errors import WrongState
 from signaling.states import OPEN, OVER, TRANSITIONS, Trigger, VisitState, next_state, sources_of
 
 README = (Path(__file__).parents[2] / "signaling" / "README.md").read_text(encoding="utf-8")
+README = README.partition("## Recording")[0]  # a recording has its own picture
 
 
 def picture() -> set[tuple[str, str, str]]:

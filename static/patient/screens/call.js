@@ -4,6 +4,7 @@
 import { announce, confirmDialog } from '../../a11y.js';
 import { Chat } from '../../call/chat.js';
 import { barButton, Controls, LineStatus } from '../../call/controls.js';
+import { RecordingMark } from '../../call/recording.js';
 import { others, Rung, rung } from '../../call/state.js';
 import { Tiles } from '../../call/tiles.js';
 import { el, icon, setText } from '../../elements.js';
@@ -49,6 +50,7 @@ export function callScreen(app, signal) {
   const tiles = new Tiles();
   const chat = new Chat(() => app.session);
   const status = new LineStatus();
+  const recording = new RecordingMark(() => app.session);
   const chatButton = barButton(() => toggleChat());
   const leaveButton = barButton(() => leave(app));
   const controls = new Controls(() => app.session, chatButton.button, leaveButton.button);
@@ -60,12 +62,13 @@ export function callScreen(app, signal) {
     update();
   };
   const element = el('section', { class: 'call' }, el('h1', { class: 'visually-hidden' }, t('call.title')),
-    status.element, tiles.element, controls.element, chat.element);
+    recording.element, status.element, tiles.element, controls.element, chat.element);
   function update() {
     if (!app.session) return;
     const call = app.session.state;
     tiles.update(app.session);
     controls.update(call);
+    recording.update(call);
     chat.update(call);
     const unread = chat.element.hidden ? call.unread : 0;
     chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.short'), unread ? 'news' : '');
