@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from records.triage.confidence import confidence
+from records.triage.confidence import confidence, coverage
 from records.triage.differential import differential
 from records.triage.flags import Flag, flags
 from records.triage.inquiry import Inquiry, inquiries
@@ -22,6 +22,7 @@ from records.triage.selfcare import Earned, earned
 from records.triage.story import Story, understand
 from records.triage.summary import summary
 from records.triage.vitals import VitalAlert, alerts, news2, qsofa
+from records.triage.wording import Reading, forbids_self_care, raises, wording
 
 if TYPE_CHECKING:
     from records.triage.backoff import Bank
@@ -46,6 +47,13 @@ _REASON = {
     "zh": {"flag": "危险信号：{}", "vital": "生命体征：{}", "base": "主诉：{}", "earned": "列表内轻症且符合条件：{}",
            "abstain": "信息不足以判断：请医生现在查看", "routine": "未发现危险信号；不符合居家自理条件"},
 }  # fmt: skip
+
+
+_WORDING_TITLE = {
+    "en": "Reads like an emergency, by wording alone: a doctor should look now",
+    "zh": "行文与急症相似（仅据用词）：请医生现在查看",
+}
+_WORDING_SOURCE = "trained on own cases (records/triage/README.md, Model card)"
 
 
 def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEncoder | None = None) -> Note:
@@ -125,7 +133,8 @@ def _decide(story: Story, known: Pack) -> _Decision:
     text = _REASON[story.lang]
     floor = most_urgent([f.level for f in fired] + [a.level for a in vital], Level.SELF_CARE)
     base = most_urgent([level for level, _ in based], Level.SELF_CARE)
-    at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank else None
+    heard = wording(story)
+    at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank and not forbids_self_care(heard) else None
     reached = min(floor, base, key=lambda level: level.rank)
     if at_home:
         reached, reason = Level.SELF_CARE, text["earned"].format(at_home.complaints[0].title[story.lang])
@@ -142,7 +151,18 @@ def _decide(story: Story, known: Pack) -> _Decision:
         reached, reason = Level.SEMI_URGENT, text["abstain"]
     else:
         reached, reason = Level.ROUTINE, text["routine"]
-    return _Decision(reached, reason, fired, vital, at_home, complaints)
+    decided = _Decision(reached, reason, fired, vital, at_home, complaints)
+    return _raised(decided, heard, story) if raises(heard, coverage(story.readings[0])) else decided
+
+
+def _raised(decided: _Decision, heard: Reading, story: Story) -> _Decision:
+    """The decision with the wording's own flag on top, when rules found less than an emergency."""
+    if decided.level is Level.EMERGENCY or heard.leading is None:
+        return decided
+    title = _WORDING_TITLE[story.lang]
+    flag = Flag("wording", Level.EMERGENCY, _WORDING_SOURCE, title, ("emergency",), (heard.leading,))
+    reason = _REASON[story.lang]["flag"].format(title)
+    return dataclasses.replace(decided, level=Level.EMERGENCY, reason=reason, flags=(flag, *decided.flags), earned=None)
 
 
 def _complaints(story: Story, known: Pack) -> tuple[str, ...]:

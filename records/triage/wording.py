@@ -1,0 +1,199 @@
+"""
+A trained reading of the whole wording, for stories that nobody foresaw: how much it sounds like an emergency.
+
+Linear over hashed character and word n-grams, trained on our own cases alone (`python -m tests.triage.train`). Rules
+decide; this reading only ever raises a level, and says so in a flag of its own.
+"""
+
+import functools
+import importlib.resources
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from records.triage.story import Quote, Story
+
+BUCKETS = 8192
+VOCABULARY_BITS = 65536
+# Softmax inputs were scaled alike in training; a short text must not be surer than a long one.
+SCALE = 4.0
+# Each sentence costs about 100 us; a story says what it is about within its first two thousand characters.
+MAX_CHARACTERS, MAX_SENTENCES = 2000, 12
+_HAN = re.compile(r"[\u3400-\u9fff0-9]+")
+_LATIN = re.compile(r"[a-z0-9']+")
+_SENTENCE = re.compile(r"[^\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Weights of "emergency" and "self-care" against "doctor", one signed byte a bucket and class."""
+
+    emergency: bytes
+    self_care: bytes
+    scales: tuple[float, float]
+    biases: tuple[float, float]
+    vocabulary: bytes
+    corpus_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    Probabilities (0-1) by wording alone; `part` is the highest of any run of sentences from either end.
+
+    `familiar` is the share of words (Han pairs) that training has seen: without it nothing here means anything.
+    """
+
+    emergency: float
+    self_care: float
+    part: float
+    familiar: float
+    leading: Quote | None
+
+
+# Found by leaving one case set out at a time. Where rules understood most clauses, the wording must be plainer to
+# outvote them; a run of sentences says less than the whole.
+WELL_UNDERSTOOD = 0.85
+_RAISES = {True: (0.7, 0.92), False: (0.55, 0.85)}
+_FORBIDS_SELF_CARE = 0.25
+_FAMILIAR = 0.5
+
+
+def raises(heard: Reading, coverage: float) -> bool:
+    """Return whether the wording makes an emergency of a story in which rules found less."""
+    whole, part = _RAISES[coverage >= WELL_UNDERSTOOD]
+    if heard.familiar < _FAMILIAR:
+        return False
+    return heard.emergency > whole or heard.part > part
+
+
+def forbids_self_care(heard: Reading) -> bool:
+    """Return whether the wording sounds too grave to stay at home with."""
+    return heard.familiar >= _FAMILIAR and heard.emergency > max(_FORBIDS_SELF_CARE, heard.self_care)
+
+
+def features(plain: str) -> set[str]:
+    """Return the n-grams of one searchable sentence: one to three Han characters; words, pairs, four-letter pieces."""
+    found: set[str] = set()
+    for run in _HAN.findall(plain):
+        for size in (1, 2, 3):
+            found.update(run[i : i + size] for i in range(len(run) - size + 1))
+    words = _LATIN.findall(plain)
+    found.update(words)
+    found.update(f"{one} {other}" for one, other in zip(words, words[1:], strict=False))
+    for word in words:
+        edged = f"<{word}>"
+        found.update(edged[i : i + 4] for i in range(len(edged) - 3))
+    return found
+
+
+def words(plain: str) -> set[str]:
+    """Return what counts as a word of a sentence: Latin words and pairs of Han characters."""
+    pairs = {run[i : i + 2] for run in _HAN.findall(plain) for i in range(len(run) - 1) if not run[i].isdigit()}
+    return pairs | {word for word in _LATIN.findall(plain) if not word.isdigit()}
+
+
+def vocabulary_bit(word: str) -> tuple[int, int]:
+    """Return the byte and the mask of a word in the vocabulary's bit set."""
+    place = zlib.crc32(word.encode()) % VOCABULARY_BITS
+    return place // 8, 1 << place % 8
+
+
+def age_feature(age: float | None) -> frozenset[str]:
+    """Return the age band as a feature: the same words mean more at the ends of life."""
+    if age is None:
+        return frozenset()
+    for below, name in ((3, "#baby"), (14, "#child"), (65, "#adult")):
+        if age < below:
+            return frozenset({name})
+    return frozenset({"#old"})
+
+
+def bucket(feature: str) -> int:
+    """Return the weight's place for a feature."""
+    return zlib.crc32(feature.encode()) % BUCKETS
+
+
+@functools.lru_cache(maxsize=1)
+def head() -> Head:
+    """Return the trained weights; read once."""
+    data = (importlib.resources.files("records.triage") / "tables" / "wording.bin").read_bytes()
+    line, _, weights = data.partition(b"\n")
+    said = json.loads(line)
+    emergency, self_care, vocabulary = weights[:BUCKETS], weights[BUCKETS : 2 * BUCKETS], weights[2 * BUCKETS :]
+    return Head(emergency, self_care, tuple(said["scales"]), tuple(said["biases"]), vocabulary, said["corpus"])
+
+
+def wording(story: Story, trained: Head | None = None) -> Reading:
+    """Return how the complaint reads as a whole and in part, with the sentence that speaks most for an emergency."""
+    known = trained or head()
+    normal = story.readings[0].normal
+    spans = [m.span() for m in _SENTENCE.finditer(normal.plain[:MAX_CHARACTERS]) if m.group().strip()][:MAX_SENTENCES]
+    if not spans:
+        return Reading(0.0, 0.0, 0.0, 0.0, None)
+    sentences = [features(normal.plain[a:b]) for a, b in spans]
+    band = age_feature(story.age)
+    whole, parts = set(band).union(*sentences), _runs(sentences, band)
+    emergency, _, self_care = _probabilities(whole, known)
+    part = max((_probabilities(one, known)[0] for one in parts), default=emergency)
+    most = max(range(len(spans)), key=lambda i: _lean(sentences[i], known))
+    first, last = spans[most]
+    start, end = normal.span(first, last)
+    quote = Quote("wording", "complaint", normal.original[start:end], start, end)
+    said = set().union(*(words(normal.plain[a:b]) for a, b in spans))
+    return Reading(emergency, self_care, part, _familiar(said, known), quote)
+
+
+def _familiar(said: set[str], known: Head) -> float:
+    bits = [vocabulary_bit(word) for word in said]
+    return sum(bool(known.vocabulary[byte] & mask) for byte, mask in bits) / (len(bits) or 1)
+
+
+def _runs(sentences: Sequence[set[str]], band: frozenset[str]) -> list[set[str]]:
+    """Runs of sentences from the start and to the end: what is added before or after hides nothing."""
+    count = len(sentences)
+    return [set(band).union(*sentences[:i]) for i in range(1, count)] + [
+        set(band).union(*sentences[i:]) for i in range(1, count)
+    ]
+
+
+def _signed(weights: bytes, place: int) -> int:
+    value = weights[place]
+    return value - 256 if value > 127 else value
+
+
+def _lean(found: set[str], known: Head) -> float:
+    places = [bucket(one) for one in found]
+    return sum(_signed(known.emergency, place) for place in places) / math.sqrt(len(places) or 1)
+
+
+def _probabilities(found: set[str], known: Head) -> tuple[float, float, float]:
+    """Return P(emergency), P(doctor), P(self-care)."""
+    places = [bucket(one) for one in found]
+    norm = SCALE / math.sqrt(len(places) or 1)
+    scores = [
+        math.exp(bias + norm * scale * sum(_signed(weights, place) for place in places))
+        for weights, scale, bias in zip((known.emergency, known.self_care), known.scales, known.biases, strict=True)
+    ]
+    total = 1.0 + sum(scores)
+    return scores[0] / total, 1.0 / total, scores[1] / total
+
+
+def pack_head(
+    weights: Mapping[str, Sequence[float]], biases: tuple[float, float], vocabulary: set[str], corpus_sha256: str
+) -> bytes:
+    """Return the file: a line of JSON, BUCKETS signed bytes for each of the two classes, the vocabulary's bits."""
+    scales, columns = [], []
+    for name in ("emergency", "self_care"):
+        largest = max(abs(value) for value in weights[name]) or 1.0
+        scales.append(largest / 127)
+        columns.append(bytes(round(value / largest * 127) & 0xFF for value in weights[name]))
+    said = {"scales": [round(s, 8) for s in scales], "biases": [round(b, 6) for b in biases], "corpus": corpus_sha256}
+    bits = bytearray(VOCABULARY_BITS // 8)
+    for word in vocabulary:
+        byte, mask = vocabulary_bit(word)
+        bits[byte] |= mask
+    return json.dumps(said).encode() + b"\n" + b"".join(columns) + bytes(bits)
