@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from signaling.inputs import RelayBack, RelayGone
-from signaling.media.reports import RelayEvent, RoomClosed, RoomSnapshot, Snapshot
+from signaling.inputs import RelayBack, RelayGone, RelayMoved
+from signaling.media.reports import RelayDraining, RelayEvent, RoomClosed, RoomSnapshot, Snapshot
 from signaling.net.control import RelayClient, RelayError, RelayLost
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ FILLED_AT_ROOMS = 24
 class RelayListener(Protocol):
     """Who is told of a room's relay events: server/rooms.py. Must not block; called in the loop."""
 
-    def relay_event(self, room: str, event: RelayEvent | RelayGone | RelayBack) -> None:
+    def relay_event(self, room: str, event: RelayEvent | RelayGone | RelayBack | RelayMoved) -> None:
         """Take one event of one room."""
 
 
@@ -39,6 +39,8 @@ class _Relay:
     client: RelayClient | None = None
     is_draining: bool = False
     rooms: set[str] = field(default_factory=set)
+    leaving: set[str] = field(default_factory=set)
+    """Rooms that moved to another relay and whose old links end in a moment: what is told of them is not."""
 
 
 class RelayPool:
@@ -52,13 +54,13 @@ class RelayPool:
         self, paths: Sequence[str], connect: Callable[[str], Awaitable[RelayClient]] = RelayClient.connect
     ) -> None:
         self._relays = tuple(_Relay(path) for path in paths)
-        self._connect = connect
+        self.connect = connect
 
     async def run(self, listener: RelayListener) -> None:
         """Keep the connections until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for relay in self._relays:
-                tasks.create_task(_Keeper(relay, listener, self._connect).run())
+                tasks.create_task(_Keeper(relay, self, listener).run())
 
     @property
     def connected(self) -> int:
@@ -89,6 +91,25 @@ class RelayPool:
         """The room is over; its place is free."""
         for relay in self._relays:
             relay.rooms.discard(room)
+
+    def move_off(self, listener: RelayListener) -> None:
+        """Give every room of a draining relay to another one, where one is there to take it."""
+        for old in self._relays:
+            for room in sorted(old.rooms) if old.is_draining else ():
+                new = self._next_to_fill()
+                if new is None:
+                    return
+                old.rooms.discard(room)
+                old.leaving.add(room)
+                new.rooms.add(room)
+                log.info("relay.room_moves", extra={"visit": room})
+                listener.relay_event(room, RelayMoved(room))
+
+    async def leave(self, room: str) -> None:
+        """End what a room still has at the relay that it moved away from."""
+        for relay in self._relays:
+            if room in relay.leaving and relay.client is not None:
+                await relay.client.close_room(room)
 
     async def links_of(self, room: str) -> RoomSnapshot | None:
         """Return what a relay still has of a room that this process opens; None when nothing is known."""
@@ -126,10 +147,8 @@ class RelayPool:
 class _Keeper:
     """Keeps one relay's connection."""
 
-    def __init__(
-        self, relay: _Relay, listener: RelayListener, connect: Callable[[str], Awaitable[RelayClient]]
-    ) -> None:
-        self._relay, self._listener, self._connect = relay, listener, connect
+    def __init__(self, relay: _Relay, pool: RelayPool, listener: RelayListener) -> None:
+        self._relay, self._pool, self._listener = relay, pool, listener
         self._back: list[RelayBack] = []
 
     async def run(self) -> None:
@@ -148,7 +167,7 @@ class _Keeper:
     async def _try_session(self) -> bool:
         """Live through one connection; tell whether there was one."""
         try:
-            client = await self._connect(self._relay.path)
+            client = await self._pool.connect(self._relay.path)
         except RelayLost:
             return False
         try:
@@ -156,6 +175,7 @@ class _Keeper:
             self._relay.client = client
             log.info("relay.connected", extra={"count": len(self._relay.rooms)})
             self._tell_back()
+            self._pool.move_off(self._listener)
             async for event in client.events():
                 self._take(event)
         except RelayError:
@@ -168,7 +188,9 @@ class _Keeper:
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         self._relay.is_draining = snapshot.draining
-        alive = {known.room: known for known in snapshot.rooms}
+        known_here = {known.room: known for known in snapshot.rooms}
+        self._relay.leaving &= set(known_here)
+        alive = {name: known for name, known in known_here.items() if name not in self._relay.leaving}
         rooms = self._relay.rooms | set(alive)
         self._back = [RelayBack(room, alive.get(room, RoomSnapshot(room, ()))) for room in rooms]
         self._relay.rooms.update(alive)
@@ -178,9 +200,16 @@ class _Keeper:
             self._listener.relay_event(back.room, back)
 
     def _take(self, event: RelayEvent) -> None:
+        if isinstance(event, RelayDraining):
+            self._relay.is_draining = True
+            return self._pool.move_off(self._listener)
+        if event.room in self._relay.leaving:
+            if isinstance(event, RoomClosed):
+                self._relay.leaving.discard(event.room)
+            return None
         if isinstance(event, RoomClosed):
             self._relay.rooms.discard(event.room)
-        self._listener.relay_event(event.room, event)
+        return self._listener.relay_event(event.room, event)
 
     def _give_rooms_up(self) -> None:
         rooms, self._relay.rooms = self._relay.rooms, set()

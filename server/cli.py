@@ -155,6 +155,16 @@ def _staff_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--role", choices=["doctor", "desk", "privacy"], default="doctor")
 
 
+def _drain(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.drain import drain
+
+    return drain(settings, arguments.relay)
+
+
+def _drain_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("relay", help="number of the relay, from 0, or `all`")
+
+
 def _link(settings: Settings, arguments: Arguments) -> int:
     from server.commands.link import link
 
@@ -202,6 +212,12 @@ COMMANDS: tuple[CommandLine, ...] = (
         "`staff add` makes a login, the password is read from standard input; `staff disable` ends one at once.",
         _staff,
         _staff_options,
+    ),
+    CommandLine(
+        "drain",
+        "Move the live rooms of a relay to another one and restart it; `drain all`, one by one.",
+        _drain,
+        _drain_options,
     ),
     CommandLine("link", "Print a new patient link for a visit; older ones end.", _link, _link_options),
     CommandLine("web", "The web process.", _web, _web_options, is_internal=True),

@@ -181,7 +181,7 @@ class Room:
         """End a device's link."""
         await self._inbox.put(i.DeviceLeft(link))
 
-    def tell(self, item: RelayEvent | i.RelayGone | i.RelayBack | m.QueuePlace) -> None:
+    def tell(self, item: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved | m.QueuePlace) -> None:
         """Take what the relay or the queue says. Never waits."""
         self._post(_Place(item) if isinstance(item, m.QueuePlace) else item)
 

@@ -81,6 +81,8 @@ class MediaLane:
                 await relay.set_muted(room, seat, source, muted)
             case e.RelayCloseLink(link):
                 await relay.close_link(room, link)
+            case e.RelayLeave():
+                await self._relays.leave(room)
             case e.RelayCloseRoom():
                 await relay.close_room(room)
                 self._relays.forget(room)

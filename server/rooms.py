@@ -178,7 +178,7 @@ class Rooms:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def relay_event(self, room: str, event: RelayEvent | i.RelayGone | i.RelayBack) -> None:
+    def relay_event(self, room: str, event: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved) -> None:
         """Hand a relay's event to its room; a visit without a live room needs none."""
         visit_id = UUID(room)
         found = self._rooms.get(visit_id)

@@ -253,6 +253,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.Published: "published",
     m.Offer: "offer",
     m.RelayLost: "relay-lost",
+    m.RelayMoves: "relay-moves",
     m.ChatMessage: "chat",
     m.Drop: "drop",
     m.Unanswered: "unanswered",
@@ -273,7 +274,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
 # Media-rate signals and answers of the moment: the next one replaces them, so they are not replayed.
 UNJOURNALLED: frozenset[type[m.ServerMessage]] = frozenset(
     {m.Welcome, m.Pong, m.Done, m.QueuePlace, m.Speaker, m.SeatQuality, m.MediaStopped, m.LayerChanged, m.LayerSoon}
-    | {m.PathChanged, m.Bye, m.Failure}
+    | {m.PathChanged, m.RelayMoves, m.Bye, m.Failure}
 )
 
 
@@ -296,7 +297,7 @@ def body_of(message: m.ServerMessage) -> dict[str, Any]:
     match message:
         case m.Welcome():
             return _welcome(message)
-        case m.Pong() | m.Done() | m.Released() | m.Ringing() | m.RelayLost():
+        case m.Pong() | m.Done() | m.Released() | m.Ringing() | m.RelayLost() | m.RelayMoves():
             return {}
         case m.StateChanged(state, at, admitted):
             return {"state": state.value, "at": at, "admitted": admitted}

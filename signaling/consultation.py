@@ -17,6 +17,7 @@ from signaling.encryption import Encryption
 from signaling.errors import SignalingError, VisitOver
 from signaling.fitness import Fitness
 from signaling.media import reports
+from signaling.moves import Moves
 from signaling.negotiation import Media, Negotiation
 from signaling.paths import Paths
 from signaling.recording import Recording
@@ -40,6 +41,7 @@ class Consultation:
         self._media = Negotiation(self._seats, self._links)
         self._devices = Devices(view.id, self._seats)
         self._paths = Paths(self._seats)
+        self._moves = Moves(self._seats)
         self._chat = Chat(self._seats, history)
         self._attendance = Attendance(self._seats, self._course, now)
         self._attendance.note_state(None, now)
@@ -68,7 +70,9 @@ class Consultation:
 
     def next_deadline(self) -> float | None:
         """Return when handle_timer is due; None while no clock runs."""
-        return earliest(self._attendance.next_deadline(), self._paths.next_deadline())
+        return earliest(
+            self._attendance.next_deadline(), self._paths.next_deadline(), self._moves.next_deadline()
+        )
 
     # Inputs
 
@@ -236,6 +240,8 @@ class Consultation:
                 return self._links.lose_relay()
             case i.RelayBack(_, links):
                 return self._links.restore(links)
+            case i.RelayMoved():
+                return self._moves.begin(now)
             case reports.LinkState():
                 self._link_moved(event)
                 return []
@@ -290,6 +296,7 @@ class Consultation:
         """Let the clocks act, and tell who is here when that has changed."""
         self._attendance.follow_losses()
         effects = self._attendance.handle_timer(now) + self._paths.handle_timer(now) + self.recording.follow()
+        effects += self._moves.handle_timer(now)
         due = self._attendance.due(now)
         if due is not None and self._course.under_way is None:
             effects += self._course.propose(due)

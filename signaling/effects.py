@@ -149,6 +149,11 @@ class RelayCloseRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayLeave:
+    """End what the visit still has at the relay that it moved away from."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceAnswered:
     """Answer a device's HTTP request with this description (WHIP, WHEP)."""
 
@@ -217,6 +222,7 @@ RelayEffect = (
     | RelayNetwork
     | RelayCloseLink
     | RelayCloseRoom
+    | RelayLeave
 )
 StoreEffect = Transition | StoreChat | StorePath | RenewLease | StoreLines
 Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue | RecordingEffect

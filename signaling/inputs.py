@@ -159,6 +159,13 @@ class RelayGone:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayMoved:
+    """The room's relay is told to stop: another one has the room from now on, and no link yet."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
 class RelayBack:
     """Web has the room's relay again; `links` is what the relay still has of the room."""
 
@@ -195,7 +202,7 @@ class RecorderFailed:
 
 
 RecordingInput = ConsentStored | RecorderReady | RecorderGap | RecorderFailed
-RelayInput = LinkAnswered | LinkOffered | LinkTook | LinkRefused | RelayGone | RelayBack | RelayEvent
+RelayInput = LinkAnswered | LinkOffered | LinkTook | LinkRefused | RelayGone | RelayBack | RelayMoved | RelayEvent
 
 
 # Devices (WHIP, WHEP): the shell holds their HTTP request open until DeviceAnswered or DeviceRefused

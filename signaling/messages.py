@@ -333,6 +333,11 @@ class RelayLost:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayMoves:
+    """The room moves to another relay: publish and subscribe anew, and keep the old links until the new ones play."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
     """A chat message is stored: told to everyone, the sender too."""
 
@@ -463,6 +468,7 @@ ServerMessage = (
     | Published
     | Offer
     | RelayLost
+    | RelayMoves
     | ChatMessage
     | Drop
     | Unanswered

@@ -182,6 +182,13 @@ class RoomClosed:
     room: str
 
 
+@dataclass(frozen=True, slots=True)
+class RelayDraining:
+    """The relay takes no new room and ends when the last one has gone, or after a minute; of no room."""
+
+    room: str = ""
+
+
 RelayEvent = (
     LinkState
     | OfferReady
@@ -194,6 +201,7 @@ RelayEvent = (
     | LayerSoon
     | SourceDemand
     | RoomClosed
+    | RelayDraining
 )
 
 

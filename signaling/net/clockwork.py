@@ -173,8 +173,19 @@ class Clockwork:
         gap_ms = None if change.gap_s is None else round(change.gap_s * 1000, 1)
         told = PathChanged(name.room, name.link, name.seat, change.cause, direction, gap_ms, link.protocol)
         self._registry.tell(told)
+        if room is not None:
+            self._repaint(room, link, direction)
         if change.gap_s is not None:
             self._registry.gaps.note(change.cause, direction, change.gap_s)
+
+    def _repaint(self, room: Room, link: Link, direction: Literal["up", "down"]) -> None:
+        """What was lost in the silence is too old to be repaired: pictures begin anew."""
+        now = time.monotonic()
+        if direction == "down" and link.name.link in room.downs:
+            self._registry.reporter.want_keyframes(room, room.downs[link.name.link], now)
+        for publication in room.publications() if direction == "up" else ():
+            for layer in publication.layers.values() if publication.link is link else ():
+                self._registry.reporter.want_keyframe(layer, now)
 
     def _welcome(self, link: Link) -> None:
         """Keys are there: a subscriber's pictures begin with a key frame."""

@@ -12,7 +12,7 @@ from signaling.media.errors import BadRequest, MediaError
 from signaling.media.reports import LayerWish
 from signaling.net import wire
 from signaling.net.link import LinkName
-from signaling.net.registry import Registry
+from signaling.net.registry import Registry, drain
 from signaling.net.relay import Relay
 from signaling.net.snapshots import snapshot
 
@@ -101,7 +101,7 @@ class ControlServer:
         if request is _snapshot:
             return wire.to_json(snapshot(self._registry, self._index))
         if request is _drain:
-            self._registry.is_draining = True
+            drain(self._registry)
             return None
         result = request(self._relay, Fields(message))
         return wire.to_json(result) if result is not None else None

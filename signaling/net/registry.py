@@ -6,7 +6,7 @@ from collections import deque
 from signaling.media.errors import Draining, NoSuchLink, NoSuchRoom, RoomFull
 from signaling.media.gaps import GapLog
 from signaling.media.negotiation import Sent
-from signaling.media.reports import LinkState, OfferReady, RelayEvent, RoomClosed, Track, TracksChanged
+from signaling.media.reports import LinkState, OfferReady, RelayDraining, RelayEvent, RoomClosed, Track, TracksChanged
 from signaling.net.link import Link, LinkName, Surroundings
 from signaling.net.reporter import Reporter
 from signaling.net.room import MAX_LINKS, DownLinkState, Room
@@ -133,6 +133,13 @@ class Registry:
             text = down.offers.offer(down.link.terms())
             name, generation = down.link.name, down.offers.generation
             self.tell(OfferReady(name.room, name.seat, name.link, generation, text, down.offers.tracks()))
+
+
+def drain(registry: Registry) -> None:
+    """Take no new room from now on, and tell web, which moves the others."""
+    if not registry.is_draining:
+        registry.is_draining = True
+        registry.tell(RelayDraining())
 
 
 def track_of(sent: Sent) -> Track:

@@ -24,6 +24,7 @@ EVENTS: dict[str, Any] = {
     "layer_soon": reports.LayerSoon,
     "source_demand": reports.SourceDemand,
     "room_closed": reports.RoomClosed,
+    "draining": reports.RelayDraining,
 }
 EVENT_NAMES = {kind: name for name, kind in EVENTS.items()}
 

@@ -20,10 +20,15 @@ from signaling.net.link import Surroundings
 from signaling.net.native_plane import NativePlane
 from signaling.net.plane import Plane
 from signaling.net.pump import PortSelector, Pump
-from signaling.net.registry import Registry
+from signaling.net.registry import Registry, drain
 from signaling.net.tcp_bridge import TcpBridge
 
 log = logging.getLogger(__name__)
+
+DRAIN_LOOK_S = 0.25
+# Web moves rooms within ten seconds. What is still here after a minute (web is gone, or there is no other relay) is
+# told by the closing alert, and its pages set up anew.
+DRAIN_MOST_S = 60.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +115,8 @@ async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortS
         loop_name = "native" if isinstance(around.plane, NativePlane) else "python"
         ready = {"ready": True, "udp": bound, "tcp": has_tcp, "index": options.index, "plane": loop_name}
         print(json.dumps(ready), flush=True)
+        loop.add_signal_handler(signal.SIGUSR1, drain, registry)
+        running.append(tasks.create_task(_end_when_drained(registry, stop)))
         await stop.wait()
         for room in list(registry.rooms.values()):
             registry.drop_room(room)
@@ -118,6 +125,17 @@ async def _run(options: argparse.Namespace, sock: socket.socket, selector: PortS
         selector.detach()
         for task in running:
             task.cancel()
+
+
+async def _end_when_drained(registry: Registry, stop: asyncio.Event) -> None:
+    """A drained relay ends, and its supervisor starts a fresh one."""
+    drained_at: float | None = None
+    while not stop.is_set():
+        await asyncio.sleep(DRAIN_LOOK_S)
+        now = time.monotonic()
+        drained_at = drained_at if drained_at is not None else (now if registry.is_draining else None)
+        if drained_at is not None and (not registry.rooms or now - drained_at >= DRAIN_MOST_S):
+            stop.set()
 
 
 async def _start(bridge: TcpBridge, host: str, port: int) -> bool:

@@ -183,6 +183,7 @@ export class CallSession {
       case Effect.TAKE_ANSWER: return void this.#up.published({ ...body, sdp: only(body.sdp, this.#begin.way) });
       case Effect.ANSWER_OFFER: return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
       case Effect.HURRY: return this.#hurry();
+      case Effect.MOVE: return void this.#move();
       case Effect.STOP: return this.close();
     }
   }
@@ -220,6 +221,14 @@ export class CallSession {
   #buildDown() {
     this.#watches.down = newWatch(performance.now());
     this.#down.subscribe();
+  }
+
+  /** Another relay has the room: new links there, while the old ones go on until these play. */
+  async #move() {
+    if (!this.#isStarted) return;
+    this.#watches = { up: newWatch(performance.now()), down: newWatch(performance.now()) };
+    this.#down.replace();
+    await this.#up.replace();
   }
 
   async #buildUp() {

@@ -10,7 +10,7 @@ import { LinkHealth } from '../media/recovery.js';
 /** Effects for call/session.js. */
 export const Effect = Object.freeze({
   START_MEDIA: 'start-media', STOP_MEDIA: 'stop-media', REBUILD_UP: 'rebuild-up', REBUILD_DOWN: 'rebuild-down',
-  ACCEPT: 'accept', TAKE_ANSWER: 'take-answer', ANSWER_OFFER: 'answer-offer', STOP: 'stop', HURRY: 'hurry',
+  ACCEPT: 'accept', TAKE_ANSWER: 'take-answer', ANSWER_OFFER: 'answer-offer', STOP: 'stop', HURRY: 'hurry', MOVE: 'move',
 });
 /** @typedef {typeof Effect[keyof typeof Effect]} Effect */
 
@@ -219,6 +219,7 @@ export function effectsOf(before, after, envelope) {
     case 'ringing': return after.role === 'patient' ? [Effect.ACCEPT] : [];
     case 'published': return [Effect.TAKE_ANSWER];
     case 'offer': return [Effect.ANSWER_OFFER];
+    case 'relay-moves': return after.admitted ? [Effect.MOVE] : [];
     case 'relay-lost': return after.admitted ? [Effect.REBUILD_UP, Effect.REBUILD_DOWN] : [];
     case 'error': return ['relay-refused', 'try-again'].includes(envelope.body.code) ? [Effect.HURRY] : [];
     case 'bye': return [Effect.STOP];

@@ -29,6 +29,7 @@ export class UpLink {
   #again = false;
   /** @type {number|null} */
   #ceiling = null;
+  #retired = new Retired();
   /** @type {Map<OwnSource, MediaStreamTrack|null>} */
   #tracks = new Map();
   /** @type {Map<OwnSource, RTCRtpTransceiver>} */
@@ -70,9 +71,21 @@ export class UpLink {
   /** A first connection, or a new one in place of a dead one. */
   async rebuild() {
     this.close();
+    await this.#build((peer) => this.#ports.onState(peer.connectionState));
+  }
+
+  /** A new connection beside a living one, which sends until the relay ends it (README "The call"). */
+  async replace() {
+    if (this.#peer) this.#retired.retire(this.#peer);
+    this.#transceivers.clear();
+    await this.#build((peer) => isNews(peer.connectionState) && this.#ports.onState(peer.connectionState));
+  }
+
+  /** @param {(peer: RTCPeerConnection) => void} tell */
+  async #build(tell) {
     const peer = new RTCPeerConnection(this.#configuration);
     this.#peer = peer;
-    peer.addEventListener('connectionstatechange', () => this.#peer === peer && this.#ports.onState(peer.connectionState));
+    peer.addEventListener('connectionstatechange', () => this.#peer === peer && tell(peer));
     this.#addTransceivers(peer);
     await this.#offer({});
   }
@@ -95,6 +108,7 @@ export class UpLink {
     const peer = this.#peer;
     this.#peer = null;
     this.#transceivers.clear();
+    this.#retired.close();
     peer?.close();
   }
 
@@ -126,6 +140,10 @@ export class DownLink {
   #turn = Promise.resolve();
   /** @type {Map<string, MediaStreamTrack>} mid -> track */
   #received = new Map();
+  /** The connection that plays while a new one is set up. @type {RTCPeerConnection|null} */
+  #old = null;
+  /** @type {{track: Track, media: MediaStreamTrack}[]} what the new one will play */
+  #held = [];
   #ports;
   #configuration;
 
@@ -148,6 +166,15 @@ export class DownLink {
     this.#ports.send('subscribe', {});
   }
 
+  /** A new connection beside the living one, which plays until the new one does. */
+  replace() {
+    this.#turn = this.#turn.then(() => {
+      this.#old?.close();
+      [this.#old, this.#peer] = [this.#peer, null];
+    });
+    this.#ports.send('subscribe', {});
+  }
+
   /** New candidates from the relay on the same connection. */
   restart() {
     if (!this.#peer) return this.subscribe();
@@ -164,6 +191,8 @@ export class DownLink {
     const peer = this.#peer;
     this.#peer = null;
     this.#received.clear();
+    this.#old?.close();
+    this.#old = null;
     peer?.close();
   }
 
@@ -174,13 +203,39 @@ export class DownLink {
     await peer.setLocalDescription(await peer.createAnswer());
     if (this.#peer !== peer) return;
     this.#ports.send('answer', { generation, sdp: peer.localDescription?.sdp });
-    this.#ports.onTracks(this.#present(peer, tracks));
+    this.#held = this.#present(peer, tracks);
+    if (!this.#old) this.#ports.onTracks(this.#held);
+  }
+
+  /** Take over when the new connection plays all that the old one does, or when that is dead. @param {RTCPeerConnection} peer */
+  async #cutOver(peer) {
+    const until = performance.now() + CUT_OVER_MOST_MS;
+    /** @type {Readonly<{audio: number, video: number}>} */
+    let before = NOTHING;
+    while (this.#old && this.#peer === peer && performance.now() < until && this.#old.connectionState === 'connected') {
+      const [now, fresh] = await Promise.all([playedBy(this.#old), playedBy(peer)]);
+      const needs = { audio: now.audio > before.audio, video: now.video > before.video };
+      if (before !== NOTHING && (!needs.audio || fresh.audio > 0) && (!needs.video || fresh.video > 0)) break;
+      before = now;
+      await new Promise((resolve) => { setTimeout(resolve, CUT_OVER_LOOK_MS); });
+    }
+    if (this.#peer !== peer) return;
+    const old = this.#old;
+    this.#old = null;
+    this.#ports.onTracks(this.#held);
+    old?.close();
   }
 
   #connect() {
     const peer = new RTCPeerConnection(this.#configuration);
     this.#peer = peer;
-    peer.addEventListener('connectionstatechange', () => this.#peer === peer && this.#ports.onState(peer.connectionState));
+    const isReplacing = this.#old !== null;
+    peer.addEventListener('connectionstatechange', () => {
+      const state = peer.connectionState;
+      if (this.#peer !== peer || (isReplacing && !isNews(state))) return;
+      this.#ports.onState(state);
+      if (isReplacing && this.#old && state === 'connected') void this.#cutOver(peer);
+    });
     return peer;
   }
 
@@ -191,5 +246,46 @@ export class DownLink {
       const media = receivers.get(track.mid);
       return media ? [{ track, media }] : [];
     });
+  }
+}
+
+// The relay ends a retired link within ten seconds; one whose end is not heard of goes then.
+const RETIRED_MOST_MS = 15_000;
+const CUT_OVER_LOOK_MS = 100;
+// A picture needs a key frame, a second on a bad line; a track that is muted over there never comes.
+const CUT_OVER_MOST_MS = 4_000;
+/** @type {Readonly<{audio: number, video: number}>} */
+const NOTHING = Object.freeze({ audio: 0, video: 0 });
+
+/** While a connection is set up beside a living one, its beginnings are no trouble to tell. @param {string} state */
+const isNews = (state) => state !== 'new' && state !== 'connecting';
+
+/** Packets of sound and decoded pictures so far. @param {RTCPeerConnection} peer */
+async function playedBy(peer) {
+  const played = { audio: 0, video: 0 };
+  for (const entry of (await peer.getStats()).values()) {
+    if (entry.type !== 'inbound-rtp') continue;
+    if (entry.kind === 'audio') played.audio += entry.packetsReceived ?? 0;
+    else played.video += entry.framesDecoded ?? 0;
+  }
+  return played;
+}
+
+/** Connections that still send until they are ended from the other side. */
+class Retired {
+  /** @type {Set<RTCPeerConnection>} */
+  #peers = new Set();
+
+  /** @param {RTCPeerConnection} peer */
+  retire(peer) {
+    this.#peers.add(peer);
+    const end = () => { peer.close(); this.#peers.delete(peer); };
+    peer.addEventListener('connectionstatechange', () => peer.connectionState !== 'connected' && end());
+    setTimeout(end, RETIRED_MOST_MS);
+  }
+
+  close() {
+    for (const peer of this.#peers) peer.close();
+    this.#peers.clear();
   }
 }

@@ -4,7 +4,7 @@
  * decision out. What carries a seat's media is told to the server in words (host or relay, udp or tcp, wifi or cellular).
  */
 
-export const POLL_MS = 200;
+export const POLL_MS = 150;
 // The relay answers what we publish every 75 ms. A fifth of a second of silence is a reason to ask the socket, two fifths to act.
 export const SUSPECT_MS = 200;
 export const STALL_MS = 400;

@@ -15,7 +15,7 @@ const PAUSES_MS = Object.freeze({ 1013: 1_000, 4400: 5_000, 4429: 5_000 });
 const PING_EVERY_MS = 5_000;
 const PONG_WITHIN_MS = 4_000;
 // Where there is a reason for doubt (media fell silent), three round trips and at least this.
-const DOUBT_MS = 250;
+const DOUBT_MS = 150;
 
 export const Connection = Object.freeze({ IDLE: 'idle', CONNECTING: 'connecting', OPEN: 'open', RECONNECTING: 'reconnecting', CLOSED: 'closed' });
 /** @typedef {typeof Connection[keyof typeof Connection]} Connection */

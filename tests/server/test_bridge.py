@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from server.bridge import GONE_AFTER_S, RelayPool
-from signaling.inputs import RelayBack, RelayGone
-from signaling.media.reports import ActiveSpeaker, LinkSnapshot, RoomClosed, RoomSnapshot
+from signaling.inputs import RelayBack, RelayGone, RelayMoved
+from signaling.media.reports import ActiveSpeaker, LinkSnapshot, RelayDraining, RoomClosed, RoomSnapshot
 from signaling.net.control import RelayLost
 from tests.fakes.relay import FakeConnection, FakeRelay
 from tests.fakes.virtual_time import virtual
@@ -194,3 +194,54 @@ class TestLoss:
             assert await node.pool.links_of("room") is None
 
         node(scenario)
+
+
+class TestDrain:
+    """server/README.md "Draining a relay": rooms get another relay, and what the old one tells of them is not told."""
+
+    def test_live_rooms_move_and_their_media_follows(self) -> None:
+        async def scenario(node: Node) -> None:
+            old = node.relay_of("room")
+            old.tell(RelayDraining())
+            await asyncio.sleep(0.1)
+            assert node.listener.told == [("room", RelayMoved("room"))]
+            assert node.relay_of("room") is not old
+            assert node.relay_of("new") is not old
+
+        node(scenario)
+
+    def test_the_old_links_end_by_our_word_only(self) -> None:
+        async def scenario(node: Node) -> None:
+            old = node.relay_of("room")
+            old.tell(RelayDraining())
+            await asyncio.sleep(0.1)
+            await node.pool.leave("room")
+            assert old.asked == [("close_room", "room")]
+
+        node(scenario)
+
+    def test_what_the_old_relay_tells_of_a_moved_room_is_not_told(self) -> None:
+        async def scenario(node: Node) -> None:
+            old = node.relay_of("room")
+            old.tell(RelayDraining())
+            await asyncio.sleep(0.1)
+            node.listener.told.clear()
+            old.tell(ActiveSpeaker("room", "s_1"))
+            old.tell(RoomClosed("room"))
+            await asyncio.sleep(0.1)
+            assert node.listener.told == []
+            assert node.relay_of("room") is not old
+
+        node(scenario)
+
+    def test_without_another_relay_the_rooms_stay_until_one_comes(self) -> None:
+        async def scenario(node: Node) -> None:
+            old = node.relay_of("room")
+            old.tell(RelayDraining())
+            await asyncio.sleep(0.1)
+            assert node.listener.told == []
+            node.relays["relay-1"].is_alive = True
+            await asyncio.sleep(2.0)
+            assert ("room", RelayMoved("room")) in node.listener.told
+
+        node(scenario, "relay-1")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from signaling.media import rtcp
+from signaling.media.reports import RelayDraining
 from signaling.net.control import LinkState, PathChanged, RelayClient, RelayError, RelayLost, TracksChanged
 from tests.signaling.net.call_client import CallClient, offer
 from tests.signaling.net.worker_process import Running, relay_process
@@ -330,3 +331,17 @@ class TestStates:
                         break
             for seat in ("s_a", "s_b"):
                 assert [state for who, state in found if who == seat] == ["connecting", "connected"]
+
+
+class TestDrain:
+    async def test_a_drained_relay_takes_no_room_and_ends_with_its_last_one(self, relay: Running) -> None:
+        async with call(relay.client, "room") as pair:
+            await relay.client.drain()
+            event = await next_event(relay, RelayDraining)
+            assert isinstance(event, RelayDraining)
+            with pytest.raises(RelayError) as refusal:
+                await relay.client.subscribe("other", "s_a", "l_1")
+            assert refusal.value.code == "draining"
+            await flows(*pair)  # what it has goes on
+            await relay.client.close_room("room")
+        assert await asyncio.wait_for(relay.process.wait(), 5) == 0
