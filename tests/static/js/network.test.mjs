@@ -10,7 +10,7 @@ const STEADY = { up: false, down: false };
 /** A link on which so many bytes came at each look until `until`, while we went on sending. */
 function flowing(until, now) {
   let flow = newFlow(0);
-  for (let at = POLL_MS, bytes = 100; at <= now; at += POLL_MS) {
+  for (let at = until % POLL_MS, bytes = 100; at <= now; at += POLL_MS) {
     if (at <= until) bytes += 100;
     flow = flowOf(flow, { received: bytes, sent: at }, at);
   }
@@ -76,7 +76,7 @@ describe('a line that flaps', () => {
   it('is restarted ever more rarely, and not once its calm is back', () => {
     let watch = newNetwork();
     const times = [];
-    for (let now = 10_000; now < 30_000; now += POLL_MS) {
+    for (let now = 10_000; now < 30_000; now += 100) {
       const { restart, watch: next } = decideNetwork(signalled(watch, now - DEBOUNCE_MS), silentSince(now, now), STEADY, now);
       watch = next;
       if (restart.length) times.push(now);
