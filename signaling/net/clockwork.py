@@ -182,7 +182,8 @@ class Clockwork:
         """What was lost in the silence is too old to be repaired: pictures begin anew."""
         now = time.monotonic()
         if direction == "down" and link.name.link in room.downs:
-            self._registry.reporter.want_keyframes(room, room.downs[link.name.link], now)
+            down = room.downs[link.name.link]
+            self._registry.reporter.want_keyframes(room, down, set(down.subscriptions), now)
         for publication in room.publications() if direction == "up" else ():
             for layer in publication.layers.values() if publication.link is link else ():
                 self._registry.reporter.want_keyframe(layer, now)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.journeys.browser import hears_and_sees, heard
+from tests.journeys.browser import heard, hears_and_sees
 from tests.journeys.conftest import Call
 from tests.journeys.product import ROOT, Product
 from tests.journeys.roaming import WATCH_GAPS, media_ports
