@@ -106,14 +106,11 @@ class ClientQuality:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What carries the sender's media now: kinds, never addresses. Told at the start and at each change."""
+    """What carries the sender's media now, by kind: README "Messages". Told at the start and at each change."""
 
     candidate: str
-    """host, srflx, prflx, relay or unknown (RFC 8445 §5.1.1)."""
     protocol: str
-    """udp, tcp, tls or unknown."""
     network: str
-    """wifi, cellular, ethernet, vpn or unknown, where the browser tells."""
 
 
 @dataclass(frozen=True, slots=True)
