@@ -165,6 +165,22 @@ def _drain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("relay", help="number of the relay, from 0, or `all`")
 
 
+def _client(settings: Settings, arguments: Arguments) -> int:
+    from server.commands.client import run
+
+    return run(settings, arguments)
+
+
+def _client_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["add", "list", "disable"])
+    parser.add_argument("id", nargs="?", default="", help="client_id")
+    parser.add_argument("--scope", action="append", default=[], help="SMART scope, v1 or v2; may be given often")
+    parser.add_argument("--jwks", metavar="FILE", help="its public keys")
+    parser.add_argument("--jwks-url", metavar="URL", help="where it publishes them")
+    parser.add_argument("--purpose", action="append", default=[], help="purpose of use (TREAT); the first is usual")
+    parser.add_argument("--organization", metavar="Organization/ID", help="as patients' Consents name it")
+
+
 def _link(settings: Settings, arguments: Arguments) -> int:
     from server.commands.link import link
 
@@ -218,6 +234,12 @@ COMMANDS: tuple[CommandLine, ...] = (
         "Move the live rooms of a relay to another one and restart it; `drain all`, one by one.",
         _drain,
         _drain_options,
+
+
+        "client",
+        "`client add`, `client list`, `client disable`: hospital systems that may use /fhir.",
+        _client,
+        _client_options,
     ),
     CommandLine("link", "Print a new patient link for a visit; older ones end.", _link, _link_options),
     CommandLine("web", "The web process.", _web, _web_options, is_internal=True),

@@ -56,11 +56,14 @@ def _resource_issues(resource: Any, path: str, depth: int) -> Iterator[Issue]:
     if depth > MAX_DEPTH:
         yield Issue("too-costly", "resources are nested too deeply", root)
         return
-    yield from _schema_issues(resource, type_, root)
+    is_shaped = True
+    for issue in _schema_issues(resource, type_, root):
+        is_shaped = False
+        yield issue
     walk = _Walk(depth)
     walk.object(resource, type_model(type_), root)
     yield from walk.issues
-    if not walk.issues:
+    if is_shaped and not walk.issues:  # the rules read elements as R4 shapes them
         yield from check_invariants(resource, root)
     for inner, inner_path in walk.inner:
         yield from _resource_issues(inner, inner_path, depth + 1)

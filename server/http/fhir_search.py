@@ -98,10 +98,11 @@ async def parameters_of(call: Call) -> Pairs:
     """Give the search parameters of URL and form, as they were sent."""
     pairs = list(parse_qsl(call.request.query_string, keep_blank_values=True))
     if call.request.method == "POST":
-        if call.request.content_type != "application/x-www-form-urlencoded":
+        body = await read_body(call.request)  # an empty one may say what it likes: the criteria stand in the URL
+        if body and call.request.content_type != "application/x-www-form-urlencoded":
             raise UnsupportedBody("send application/x-www-form-urlencoded")
         try:
-            pairs += parse_qsl((await read_body(call.request)).decode(), keep_blank_values=True, max_num_fields=200)
+            pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
         except (UnicodeDecodeError, ValueError):
             raise BadSearch("the form cannot be read") from None
     if any("\0" in name + value for name, value in pairs):

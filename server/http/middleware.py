@@ -121,7 +121,7 @@ def _log_fault(request: web.Request, error: BaseException) -> None:
     while trace is not None:
         places.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
         trace = trace.tb_next
-    where = " > ".join(places[-6:])
+    where = ">".join(places[-6:])[-120:]  # logs.py refuses blanks and longer fields
     log.error("http.fault", extra={**_event(request, 500, 0.0), "error": type(error).__name__, "where": where})
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from records.actors import Actor, ActorKind, Purpose
+from records.fhir import text
+from records.fhir.interactions import INTERACTIONS
 from records.fhir.validate import find_issues
 from records.store.database import DEFAULT_TENANT
 from tests.fakes.hospital import SYSTEM, Caller, Hospital, hospital
 from tests.fakes.official_schema import official_faults
+from tests.fakes.synthetic import valid
 from tests.fakes.visits import signed_visit
 
 PATIENT = {"resourceType": "Patient", "name": [{"family": "Müller", "given": ["Änne"]}], "birthDate": "1980-02-03"}
@@ -437,6 +441,23 @@ class TestTransaction:
         back = fhir("GET", "/Patient?_count=1000").json["entry"]
         found = {e["resource"]["id"]: {k: v for k, v in e["resource"].items() if k != "meta"} for e in back}
         assert found == {p["id"]: p for p in sent}
+
+
+    def test_synthetic_bundle_of_every_type_comes_back_equal(self, fhir: Caller) -> None:
+        types = tuple(sorted(t for t, codes in INTERACTIONS.items() if "create" in codes))
+        sent = valid(Random(5), types, 1000, ("p1", "p2", "x"))
+        entries = [self.entry("PUT", f"{r['resourceType']}/{r['id']}", r) for r in sent]
+        body = text.dumps(self.bundle(*entries))
+        assert fhir("POST", "", body).status == 200
+        back = text.loads(fhir("GET", "?_count=1000").raw)["entry"]
+        found = {(e["resource"]["resourceType"], e["resource"]["id"]): bare(e["resource"]) for e in back}
+        assert found == {(r["resourceType"], r["id"]): bare(r) for r in sent}
+        assert {r["resourceType"] for r in sent} == set(types)
+
+
+def bare(resource: dict[str, Any]) -> dict[str, Any]:
+    """A resource without what the server adds."""
+    return {k: v for k, v in resource.items() if k != "meta"}
 
 
 class TestCapability:

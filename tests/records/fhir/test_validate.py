@@ -67,6 +67,11 @@ INVALID = [
      "Patient.contained[0].active"),
     ("fault in a bundle", '{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient",'
      '"gender":"x"}}]}', "Bundle.entry[0].resource.gender"),
+    ("a number for the entries", '{"resourceType":"Bundle","type":"batch","entry":-1.5}', "Bundle.entry"),
+    ("a text for an entry", '{"resourceType":"Bundle","type":"batch","entry":["x"]}', "Bundle.entry[0]"),
+    ("a text for a contact", '{"resourceType":"Patient","contact":["x"]}', "Patient.contact[0]"),
+    ("a text for an item", '{"resourceType":"Questionnaire","status":"draft","item":["x"]}', "Questionnaire.item[0]"),
+    ("a text for a period", "{" + ENCOUNTER + ',"period":"2020"}', "Encounter.period"),
     ("pat-1", '{"resourceType":"Patient","contact":[{"gender":"male"}]}', "Patient.contact[0]"),
     ("obs-6", "{" + OBSERVATION + ',"valueString":"x","dataAbsentReason":{"text":"y"}}',
      "Observation.dataAbsentReason"),
