@@ -234,8 +234,8 @@ COMMANDS: tuple[CommandLine, ...] = (
         "Move the live rooms of a relay to another one and restart it; `drain all`, one by one.",
         _drain,
         _drain_options,
-
-
+    ),
+    CommandLine(
         "client",
         "`client add`, `client list`, `client disable`: hospital systems that may use /fhir.",
         _client,
