@@ -61,8 +61,8 @@ class MediaLane:
     async def _ask(self, relay: RelayClient, effect: e.RelayEffect) -> i.RelayInput | None:
         room = self._room
         match effect:
-            case e.RelayPublish(seat, link, generation, sdp, sources, re):
-                answered = await relay.publish(room, seat, link, sdp, sources)
+            case e.RelayPublish(seat, link, generation, sdp, sources, re, role):
+                answered = await relay.publish(room, seat, link, sdp, sources, role=role)
                 return i.LinkAnswered(link, generation, answered.sdp, answered.tracks, re)
             case e.RelaySubscribe(seat, link, restart, re):
                 return _offered(await relay.subscribe(room, seat, link, restart=restart), re)

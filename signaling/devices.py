@@ -29,7 +29,8 @@ class Devices:
         if offer.kind == "whep":
             return [e.RelaySubscribeOffer(seat.id, link.id, offer.sdp)]
         link.generation += 1
-        return [e.RelayPublish(seat.id, link.id, link.generation, offer.sdp, sources_of(offer.sdp))]
+        sources, role = sources_of(offer.sdp), seat.role.value
+        return [e.RelayPublish(seat.id, link.id, link.generation, offer.sdp, sources, role=role)]
 
     def owns(self, link: str) -> bool:
         """Tell whether the link is a device's."""

@@ -77,6 +77,8 @@ class RelayPublish:
     sdp: str = field(repr=False)
     sources: Mapping[str, str]
     re: str | None = None
+    role: str = ""
+    """Of the seat: what it may send over its data channel."""
 
 
 @dataclass(frozen=True, slots=True)

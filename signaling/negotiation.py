@@ -39,7 +39,8 @@ class Negotiation:
         if message.generation < link.generation:
             raise StaleGeneration
         link.generation = message.generation
-        return [e.RelayPublish(seat.id, link.id, message.generation, message.sdp, message.sources, re)]
+        role = seat.role.value
+        return [e.RelayPublish(seat.id, link.id, message.generation, message.sdp, message.sources, re, role)]
 
     def subscribe(self, seat: Seat, message: m.Subscribe, re: str | None) -> list[e.Effect]:
         """Ask the relay for its offer."""

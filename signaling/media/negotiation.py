@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from signaling.media import codecs, sdp
 from signaling.media.errors import BadSdp
+from signaling.media.exchange import MAX_MESSAGE_BYTES
 from signaling.media.sdp import Attribute, Description, Format, Media
 
 PROTOCOL = "UDP/TLS/RTP/SAVPF"
+DATA_PROTOCOL = "UDP/DTLS/SCTP"
+SCTP_PORT = 5000
 DISCARD_PORT = 9  # RFC 8829 §5.2.1: the address stands in the candidates
 HOST_PRIORITY = 2130706431  # type preference 126, local preference 65535, component 1 (RFC 8445 §5.1.2)
 
@@ -114,8 +117,12 @@ def answer_publisher(offer: Description, terms: Terms) -> tuple[str, tuple[Recei
     sections: list[Media] = []
     received: list[Received] = []
     setup = "active" if peer_setup(offer) == "passive" else "passive"
+    data = data_line(offer)
     for media in offer.media:
         taken = _take(media)
+        if media is data:
+            sections.append(data_section(media, setup, terms))
+            continue
         if taken is None:
             sections.append(rejection(media))
             continue
@@ -129,6 +136,35 @@ def answer_publisher(offer: Description, terms: Terms) -> tuple[str, tuple[Recei
     if not received and not any(section.port for section in sections):
         raise BadSdp("nothing in the offer that the relay can take: it needs Opus, VP8, VP9, H.264 or AV1")
     return assemble(sections, terms), tuple(received)
+
+
+def data_line(offer: Description) -> Media | None:
+    """Return the m-line of an offer that carries data channels (RFC 8841), if one does."""
+    lines = [media for media in offer.media if media.kind == "application" and media.protocol == DATA_PROTOCOL]
+    fitting = (media for media in lines if not media.is_rejected and media.formats == ("webrtc-datachannel",))
+    return next((media for media in fitting if sdp.is_number(media.first("sctp-port") or "", 65535)), None)
+
+
+def data_section(media: Media, setup: str, terms: Terms) -> Media:
+    """Return the answer that takes data channels, on the bundled transport."""
+    attributes = [
+        *transport(terms, setup),
+        ("mid", media.mid),
+        ("sctp-port", str(SCTP_PORT)),
+        ("max-message-size", str(MAX_MESSAGE_BYTES)),
+        *candidates(terms),
+    ]
+    return Media(media.kind, DISCARD_PORT, media.protocol, media.formats, tuple(attributes))
+
+
+def transport(terms: Terms, setup: str) -> list[Attribute]:
+    """Return what each section says of the one transport."""
+    return [
+        ("ice-ufrag", terms.ufrag),
+        ("ice-pwd", terms.password),
+        ("fingerprint", f"sha-256 {terms.fingerprint}"),
+        ("setup", setup),
+    ]
 
 
 def simulcast(rids: Sequence[str]) -> list[Attribute]:
@@ -240,10 +276,7 @@ def section(shape: SectionTerms, chosen: Format, extensions: dict[str, int], ter
     number = str(chosen.payload_type)
     attributes: list[Attribute] = [
         ("rtcp", "9 IN IP4 0.0.0.0"),
-        ("ice-ufrag", terms.ufrag),
-        ("ice-pwd", terms.password),
-        ("fingerprint", f"sha-256 {terms.fingerprint}"),
-        ("setup", shape.setup),
+        *transport(terms, shape.setup),
         ("mid", shape.mid),
         (shape.direction, ""),
         ("rtcp-mux", ""),

@@ -6,6 +6,7 @@ from typing import Literal
 from signaling.media import stun
 from signaling.media.guard import Datagram
 from signaling.media.reports import LinkState, MediaStopped, PathChanged
+from signaling.net import exchanges
 from signaling.net.allocator import RoomAllocator
 from signaling.net.link import Link
 from signaling.net.observer import RoomObserver
@@ -94,6 +95,7 @@ class Clockwork:
     def handle_timer(self, now: float) -> None:
         """Do what is due: repair every time, consent and reports more rarely."""
         self._registry.reporter.repair(now)
+        self._exchange(now)
         self._plane.strangers = STRANGERS_A_TICK
         self._follow_moves(now)
         news = self._registry.around.news
@@ -108,6 +110,11 @@ class Clockwork:
                 self._watch(room, now)
             for name in [name for name in self._observers if name not in self._registry.rooms]:
                 del self._observers[name], self._allocators[name]
+
+    def _exchange(self, now: float) -> None:
+        for room in self._registry.rooms.values():
+            for data in exchanges.turn(room, now):
+                self._registry.around.tasks.create_task(data.close())
 
     def _watch(self, room: Room, now: float) -> None:
         for link in room.links():

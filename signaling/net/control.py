@@ -169,14 +169,17 @@ class RelayConnection:
 class RelayClient(RelayConnection):
     """Web's view of one relay. Every call may raise RelayError, RelayLost among them."""
 
-    async def publish(self, room: str, seat: str, link: str, sdp: str, sources: Mapping[str, str]) -> Answered:
+    async def publish(
+        self, room: str, seat: str, link: str, sdp: str, sources: Mapping[str, str], *, role: str = ""
+    ) -> Answered:
         """
         Answer a client's offer on its up link.
 
         `sources`: mid -> microphone | camera | screen | second_camera | device. A mid that is missing is named
-        after its kind. The same link id again is a renegotiation, or an ICE restart when the offer has a new ufrag.
+        after its kind. `role` is the seat's: what it may send over its data channel. The same link id again is a
+        renegotiation, or an ICE restart when the offer has a new ufrag.
         """
-        fields = {"room": room, "seat": seat, "link": link, "sdp": sdp, "sources": dict(sources)}
+        fields = {"room": room, "seat": seat, "link": link, "sdp": sdp, "sources": dict(sources), "role": role}
         answered: Answered = wire.from_json(Answered, await self.request("publish", **fields))
         return answered
 

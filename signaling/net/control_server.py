@@ -169,7 +169,9 @@ def _drain(relay: Relay, fields: Fields) -> None:
 
 
 REQUESTS: Mapping[str, Callable[[Relay, Fields], Any]] = {
-    "publish": lambda relay, f: relay.publish(f.name(), f.text("sdp", MAX_TEXT), f.sources()),
+    "publish": lambda relay, f: relay.publish(
+        f.name(), f.text("sdp", MAX_TEXT), f.sources(), role=f.text("role", 20, least=0)
+    ),
     "subscribe": lambda relay, f: relay.subscribe(f.name(), restart=f.flag("restart")),
     "answer": lambda relay, f: relay.answer(
         f.text("room"), f.text("link"), f.number("generation"), f.text("sdp", MAX_TEXT)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from aiortc import rtcdtlstransport as aiortc_dtls
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
+from signaling.net.data_channel import DataChannel
 from signaling.net.srtp import TAG_BYTES, InPlace, Keys
 
 # Best first: hardware AES makes GCM cheaper than CM with HMAC (media.md §2).
@@ -83,6 +84,10 @@ class DtlsAssociation:
         chosen = self._transport._ssl.get_selected_srtp_profile()
         profile = next(p for p in PROFILES if p.openssl_profile == chosen)
         return Keys(InPlace(session[0]), InPlace(session[1]), TAG_BYTES[profile.libsrtp_profile])
+
+    def data_channel(self) -> DataChannel:
+        """Return a data channel over this association, to be opened when the handshake is done."""
+        return DataChannel(self._transport)
 
     async def ended(self) -> None:
         """Wait until the peer closes the association."""

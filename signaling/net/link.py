@@ -13,6 +13,7 @@ from signaling.media import ice, stun
 from signaling.media.ice import Consent, Credentials, IceLite
 from signaling.media.negotiation import Terms
 from signaling.media.reports import LinkStatus
+from signaling.net.data_channel import DataChannel
 from signaling.net.dtls import DtlsAssociation, DtlsPipe, HandshakeFailed, fingerprint
 from signaling.net.path_watch import PathWatch
 from signaling.net.plane import Plane
@@ -86,6 +87,8 @@ class Link:
         self._fingerprints: list[tuple[str, str]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_secure = False
+        self.data: DataChannel | None = None
+        """The client's data channel, when it offered one."""
         self._told: LinkStatus = "connecting"
 
     # Signalling
@@ -115,6 +118,14 @@ class Link:
         if not self._fingerprints:
             self._fingerprints = fingerprints
             self._task = self._around.tasks.create_task(self._secure(is_client))
+
+    def take_data(self, port: int) -> None:
+        """Open a data channel with the client's SCTP port as soon as there are keys; later calls change nothing."""
+        if self.data is None:
+            self.data = self._dtls.data_channel()
+            self.data.port = port
+            if self._is_secure:
+                self._around.tasks.create_task(self._open_data(self.data))
 
     # Datagrams
 
@@ -198,6 +209,12 @@ class Link:
         if self.ice.selected is not None:
             self._around.plane.send(self.ice.selected, data)
 
+    async def _open_data(self, data: DataChannel) -> None:
+        try:
+            await data.open()
+        except ConnectionError:
+            await data.close()  # the link ended meanwhile
+
     async def _secure(self, is_client: bool) -> None:
         try:
             keys = await self._dtls.handshake(is_client=is_client, fingerprints=self._fingerprints)
@@ -205,11 +222,15 @@ class Link:
             self.keys = keys
             self._is_secure = True
             self._announce()
+            if self.data is not None:
+                await self._open_data(self.data)
             await self._dtls.ended()
         except HandshakeFailed:
             log.info("link.handshake_failed", extra={"link": self.name.link})  # closed below, which web is told
         except Exception:  # noqa: BLE001  # outermost frame: one peer's handshake must not end the other calls
             log.exception("link.handshake_crashed", extra={"link": self.name.link})
         finally:
+            if self.data is not None:
+                await self.data.close()
             await self._dtls.close()
         self.carry_out(self.ice.close(), 0.0)

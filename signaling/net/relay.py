@@ -18,8 +18,12 @@ class Relay:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def publish(self, name: LinkName, text: str, sources: dict[str, str]) -> Answered:
-        """Answer a client's offer on its up link; the same link again renegotiates or restarts ICE."""
+    def publish(self, name: LinkName, text: str, sources: dict[str, str], *, role: str = "") -> Answered:
+        """
+        Answer a client's offer on its up link; the same link again renegotiates or restarts ICE.
+
+        `role` is the seat's: what it may send over a data channel; without one, nothing.
+        """
         offer = sdp.parse(text)
         ufrag, prints = negotiation.peer_ufrag(offer), sdp.fingerprints(offer)
         is_client = negotiation.peer_setup(offer) == "passive"
@@ -43,11 +47,19 @@ class Relay:
         up.link.ice.learn_remote(ufrag, negotiation.peer_password(offer))
         room.ups[name.link] = up
         up.link.set_peer(prints, is_client=is_client)
+        self._take_data(up, offer, role)
         room.take_publications(up, taken, sources)
         tracks = tuple(p.track() for p in up.publications.values())
         registry.tell(TracksChanged(name.room, name.seat, tracks))
         registry.offer_all(room)
         return Answered(answer, tracks)
+
+    @staticmethod
+    def _take_data(up: UpLink, offer: sdp.Description, role: str) -> None:
+        up.role = role
+        line = negotiation.data_line(offer)
+        if line is not None:
+            up.link.take_data(int(line.first("sctp-port") or negotiation.SCTP_PORT))
 
     def subscribe(self, name: LinkName, *, restart: bool) -> Offered:
         """Return an offer for a down link; a new one each time, which supersedes the open one."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from signaling.media import codecs, rtp
 from signaling.media.downlink import DownLink
+from signaling.media.exchange import Exchange
 from signaling.media.negotiation import Outgoing, Received, Sent
 from signaling.net.link import Link
 from signaling.net.plane import Plane
@@ -23,6 +24,8 @@ class UpLink:
 
     link: Link
     remote_ufrag: str = ""
+    role: str = ""
+    """Of its seat, as web says: what it may send over its data channel."""
     publications: dict[str, Publication] = field(default_factory=dict)
     """By mid."""
 
@@ -56,6 +59,7 @@ class Room:
         self.downs: dict[str, DownLinkState] = {}
         self.muted: set[TrackKey] = set()
         self.empty_since: float | None = None
+        self.exchange = Exchange(secrets.token_hex(8))
         self.speakers: list[str] = []
         """Who spoke, latest first."""
         self.wiring = Wiring(plane)

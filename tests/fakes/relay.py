@@ -74,7 +74,9 @@ class FakeConnection:
         kept = LinkSnapshot(link, seat, direction, "connected", 1, tracks, 0, 0)
         self.relay.links.setdefault(room, {})[link] = kept
 
-    async def publish(self, room: str, seat: str, link: str, sdp: str, sources: Mapping[str, str]) -> Answered:
+    async def publish(
+        self, room: str, seat: str, link: str, sdp: str, sources: Mapping[str, str], *, role: str = ""
+    ) -> Answered:
         await self._ask("publish", room, seat, link)
         if self.relay.is_draining and room not in self.relay.links:
             raise RelayError("draining", "no new rooms")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -47,6 +48,12 @@ window.makeOffer = async (options) => {
         transceiver.setCodecPreferences([...wanted, ...all.filter(c => c.mimeType === 'video/rtx')]);
       }
     }
+  }
+  if (options.data && !window.channel) {
+    window.channel = up.createDataChannel('room', {negotiated: true, id: 1});
+    window.heard = [];
+    channel.onmessage = ({data}) => heard.push(JSON.parse(data));
+    channel.onopen = () => channel.send('{"type":"hello"}');
   }
   await up.setLocalDescription(await up.createOffer({iceRestart}));
   const sources = {};
@@ -107,9 +114,9 @@ class BrowserSeat:
         self.up, self.down = f"l_up_{seat}", f"l_down_{seat}"
         self._client = client
 
-    async def publish(self, **options: Any) -> None:
+    async def publish(self, *, role: str = "", **options: Any) -> None:
         offer = await self.page.evaluate("(o) => makeOffer(o)", options)
-        answered = await self._client.publish(self.room, self.seat, self.up, offer["sdp"], offer["sources"])
+        answered = await self._client.publish(self.room, self.seat, self.up, offer["sdp"], offer["sources"], role=role)
         await self.page.evaluate("(sdp) => takeAnswer(sdp)", answered.sdp)
 
     async def subscribe(self, *, restart: bool = False) -> None:
@@ -119,6 +126,20 @@ class BrowserSeat:
     async def take_offer(self, sdp: str, generation: int) -> None:
         answer = await self.page.evaluate("(sdp) => answerOffer(sdp)", sdp)
         await self._client.answer(self.room, self.down, generation, answer)
+
+    async def say(self, **fields: Any) -> None:
+        """Send over the data channel."""
+        await self.page.evaluate("(text) => channel.send(text)", json.dumps(fields))
+
+    async def hears(self, kind: str, count: int = 1, timeout_s: float = 10) -> list[dict[str, Any]]:
+        """Wait for so many messages of a type from the data channel."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                heard = await self.page.evaluate("() => window.heard")
+                found = [message for message in heard if message["type"] == kind]
+                if len(found) >= count:
+                    return found
+                await asyncio.sleep(0.05)
 
     async def statistics(self) -> dict[str, dict[str, Any]]:
         return {

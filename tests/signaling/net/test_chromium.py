@@ -112,3 +112,21 @@ class TestSimulcast:
                 keys = (await a.statistics())["down"]["keyFrames"]
                 await relay.client.set_layers("room", a.down, [LayerWish("1")])
                 await a.wait_until(f"d.keyFrames > {keys} && d.frames > window.last + 20")
+
+
+class TestDataChannel:
+    async def test_strokes_and_vitals_pass_and_go_on_after_an_ice_restart(self, tmp_path: Path) -> None:
+        async with relay_process(tmp_path) as relay, chromium() as browser:
+            doctor, patient = [await open_seat(browser, relay.client, "room", seat) for seat in ("s_d", "s_p")]
+            for seat, role in ((doctor, "doctor"), (patient, "patient")):
+                await seat.publish(role=role, data=True, kinds=["audio"])
+                await seat.hears("welcome")
+            body = {"on": "s_p/camera", "points": [0.1, 0.2, 0.3, 0.4]}
+            await doctor.say(type="stroke", seq=1, body=body)
+            await patient.say(type="vitals", seq=1, body={"name": "spo2", "value": 96})
+            assert (await patient.hears("stroke"))[0]["body"]["points"] == [0.1, 0.2, 0.3, 0.4]
+            assert (await doctor.hears("vitals"))[0]["role"] == "patient"
+            await doctor.publish(role="doctor", iceRestart=True)
+            await doctor.say(type="stroke", seq=2, body=body)
+            assert [m["number"] for m in await patient.hears("stroke", 2)] == [1, 3]
+            await doctor.hears("done", 2)

@@ -89,3 +89,15 @@ class TestFirefoxAndChromium:
                 await chrome.wait_until("d.height <= 180", timeout_s=15)
                 frames = (await chrome.statistics())["down"]["frames"]
                 await chrome.wait_until(f"d.frames > {frames} + 30")
+
+    async def test_firefox_and_chromium_draw_and_point_over_data_channels(self, tmp_path: Path) -> None:
+        async with reachable_relay(tmp_path) as relay, firefox() as browser, chromium() as other:
+            chrome = await open_seat(other, relay.client, "room", "s_chrome")
+            async with seats_of(browser, relay, "s_fox") as (fox,):
+                for seat, role in ((chrome, "doctor"), (fox, "patient")):
+                    await seat.publish(role=role, data=True, kinds=["audio"])
+                    await seat.hears("welcome")
+                await chrome.say(type="stroke", seq=1, body={"on": "s_fox/camera", "points": [0, 0, 1, 1]})
+                await fox.say(type="pointer", body={"on": "s_fox/camera", "x": 0.5, "y": 0.25})
+                assert (await fox.hears("stroke"))[0]["from"] == "s_chrome"
+                assert (await chrome.hears("pointer"))[0]["body"]["y"] == 0.25
