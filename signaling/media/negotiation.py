@@ -145,6 +145,12 @@ def data_line(offer: Description) -> Media | None:
     return next((media for media in fitting if sdp.is_number(media.first("sctp-port") or "", 65535)), None)
 
 
+def data_port(offer: Description) -> int | None:
+    """Return the SCTP port of an offer's data channels, None without any."""
+    line = data_line(offer)
+    return int(line.first("sctp-port") or 0) if line is not None else None
+
+
 def data_section(media: Media, setup: str, terms: Terms) -> Media:
     """Return the answer that takes data channels, on the bundled transport."""
     attributes = [

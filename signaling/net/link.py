@@ -113,19 +113,17 @@ class Link:
         """Return whether these may be the fingerprints of the peer that this link was made with."""
         return not self._fingerprints or sorted(self._fingerprints) == sorted(fingerprints)
 
-    def set_peer(self, fingerprints: list[tuple[str, str]], *, is_client: bool) -> None:
-        """Learn the peer's certificate and start the handshake; later calls change nothing."""
+    def set_peer(self, fingerprints: list[tuple[str, str]], *, is_client: bool, data_port: int | None = None) -> None:
+        """
+        Learn the peer's certificate and start the handshake; later calls change nothing.
+
+        `data_port`: the peer's SCTP port, with which a data channel is opened as soon as there are keys.
+        """
+        if data_port is not None:
+            self._take_data(data_port)
         if not self._fingerprints:
             self._fingerprints = fingerprints
             self._task = self._around.tasks.create_task(self._secure(is_client))
-
-    def take_data(self, port: int) -> None:
-        """Open a data channel with the client's SCTP port as soon as there are keys; later calls change nothing."""
-        if self.data is None:
-            self.data = self._dtls.data_channel()
-            self.data.port = port
-            if self._is_secure:
-                self._around.tasks.create_task(self._open_data(self.data))
 
     # Datagrams
 
@@ -208,6 +206,13 @@ class Link:
     def _send(self, data: bytes) -> None:
         if self.ice.selected is not None:
             self._around.plane.send(self.ice.selected, data)
+
+    def _take_data(self, port: int) -> None:
+        if self.data is None:
+            self.data = self._dtls.data_channel()
+            self.data.port = port
+            if self._is_secure:
+                self._around.tasks.create_task(self._open_data(self.data))
 
     async def _open_data(self, data: DataChannel) -> None:
         try:

@@ -46,20 +46,13 @@ class Relay:
         up.remote_ufrag = ufrag
         up.link.ice.learn_remote(ufrag, negotiation.peer_password(offer))
         room.ups[name.link] = up
-        up.link.set_peer(prints, is_client=is_client)
-        self._take_data(up, offer, role)
+        up.role = role
+        up.link.set_peer(prints, is_client=is_client, data_port=negotiation.data_port(offer))
         room.take_publications(up, taken, sources)
         tracks = tuple(p.track() for p in up.publications.values())
         registry.tell(TracksChanged(name.room, name.seat, tracks))
         registry.offer_all(room)
         return Answered(answer, tracks)
-
-    @staticmethod
-    def _take_data(up: UpLink, offer: sdp.Description, role: str) -> None:
-        up.role = role
-        line = negotiation.data_line(offer)
-        if line is not None:
-            up.link.take_data(int(line.first("sctp-port") or negotiation.SCTP_PORT))
 
     def subscribe(self, name: LinkName, *, restart: bool) -> Offered:
         """Return an offer for a down link; a new one each time, which supersedes the open one."""
@@ -173,5 +166,3 @@ class Relay:
         if down.offers is None:
             raise BadRequest("this link was made by the client's own offer (WHEP)")
         return down.offers
-
-
