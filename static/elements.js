@@ -67,6 +67,7 @@ export const ICONS = Object.freeze({
   microphoneOff: 'M4 4l16 16M9 9v3a3 3 0 0 0 4.6 2.5M15 11V6a3 3 0 0 0-5.7-1.3M5 11a7 7 0 0 0 10.6 6M19 11a7 7 0 0 1-.6 2.8M12 18v3',
   camera: 'M3 7h11v10H3zM14 11l7-4v10l-7-4z',
   cameraOff: 'M4 4l16 16M3 7h2M9 7h5v5M14 15v2H3V7M16 10l5-3v10l-3-1.7',
+  screen: 'M3 5h18v11H3zM9 20h6M12 16v4',
   phone: 'M6 3l4 4-2 3a12 12 0 0 0 6 6l3-2 4 4-2 3C10 21 3 14 3 5z',
   end: 'M3 14c5-5 13-5 18 0l-2 3-4-2v-3a12 12 0 0 0-6 0v3l-4 2z',
   chat: 'M4 5h16v11H10l-5 4v-4H4z',

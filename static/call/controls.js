@@ -3,7 +3,7 @@
 
 import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
-import { adviceFor, browserOf } from '../media/devices.js';
+import { adviceFor, browserOf, cameras, canShareScreen } from '../media/devices.js';
 
 /** @typedef {keyof typeof import('../elements.js').ICONS} IconName */
 
@@ -24,15 +24,27 @@ export class Controls {
   #microphone = barButton(() => this.#toggle('microphone'));
   #camera = barButton(() => this.#toggle('camera'));
   #audioOnly = barButton(() => this.#session()?.setAudioOnly(!this.#session()?.state.audioOnly));
+  #screen = barButton(() => this.#toggle('screen'));
+  #secondCamera = barButton(() => this.#toggle('second_camera'));
   #advice = el('div', { role: 'status' });
   #session;
+  #knowsCameras = false;
   element;
 
   /** @param {() => import('./session.js').CallSession|null} session @param {...HTMLElement} more further buttons */
   constructor(session, ...more) {
     this.#session = session;
     this.element = el('div', { class: 'call-controls' }, this.#advice,
-      el('div', { class: 'bar', role: 'group', 'aria-label': t('call.controls') }, this.#microphone.button, this.#camera.button, this.#audioOnly.button, more));
+      el('div', { class: 'bar', role: 'group', 'aria-label': t('call.controls') }, this.#microphone.button, this.#camera.button, this.#audioOnly.button,
+        this.#screen.button, this.#secondCamera.button, more));
+    this.#screen.button.hidden = !canShareScreen();
+    this.#secondCamera.button.hidden = true;
+    void this.#lookForCameras();
+  }
+
+  /** A second camera is offered where there is one; before the first is allowed, browsers name none. */
+  async #lookForCameras() {
+    this.#secondCamera.button.hidden = (await cameras()).length < 2;
   }
 
   /** @param {import('./state.js').CallState} state */
@@ -41,24 +53,29 @@ export class Controls {
     this.#microphone.show(microphone.on ? 'microphone' : 'microphoneOff', t(microphone.on ? 'call.mute' : 'call.unmute'), microphone.on ? '' : 'off');
     this.#camera.show(camera.on ? 'camera' : 'cameraOff', t(camera.on ? 'call.camera_off' : 'call.camera_on'), camera.on ? '' : 'off');
     this.#audioOnly.show(audioOnly ? 'camera' : 'sound', t(audioOnly ? 'call.with_picture' : 'call.sound_only'), audioOnly ? 'off' : '');
-    this.#showAdvice(microphone.problem ?? (audioOnly ? null : camera.problem), microphone.problem ? 'microphone' : 'camera');
+    const { screen, second_camera: second } = state;
+    this.#screen.show('screen', t(screen.on ? 'call.share_stop' : 'call.share'), screen.on ? 'off' : '');
+    this.#secondCamera.show('camera', t(second.on ? 'call.second_off' : 'call.second_on'), second.on ? 'off' : '');
+    if (camera.on && !this.#knowsCameras) { this.#knowsCameras = true; void this.#lookForCameras(); }
+    const other = screen.problem ?? second.problem;
+    this.#showAdvice(microphone.problem ?? (audioOnly ? null : camera.problem) ?? other, microphone.problem ? 'microphone' : camera.problem ? 'camera' : 'second_camera');
   }
 
-  /** @param {'microphone'|'camera'} source */
+  /** @param {import('../media/links.js').OwnSource} source */
   toggle(source) {
     this.#toggle(source);
   }
 
-  /** @param {'microphone'|'camera'} source */
+  /** @param {import('../media/links.js').OwnSource} source */
   #toggle(source) {
     const session = this.#session();
     if (session) void session.setDevice(source, !session.state[source].on);
   }
 
-  /** @param {string|null} problem @param {'microphone'|'camera'} source */
+  /** @param {string|null} problem @param {'microphone'|'camera'|'second_camera'} source */
   #showAdvice(problem, source) {
     const keys = problem ? adviceFor(/** @type {any} */ (problem), browserOf(navigator.userAgent)) : [];
-    const text = problem ? [t(`check.${source}`), ...keys.map((key) => t(key))].join(' – ') : '';
+    const text = problem ? [t(source === 'second_camera' ? 'source.second_camera' : `check.${source}`), ...keys.map((key) => t(key))].join(' – ') : '';
     if (this.#advice.dataset.text === text) return;
     this.#advice.dataset.text = text;
     fill(this.#advice, text ? el('p', { class: 'notice warn' }, icon('warning'), el('span', {}, text)) : null);

@@ -4,7 +4,7 @@
  */
 
 import { request } from '../api.js';
-import { openDevice } from '../media/devices.js';
+import { openDevice, openScreen, openSecondCamera } from '../media/devices.js';
 import { IceServers } from '../media/ice.js';
 import { DownLink, UpLink } from '../media/links.js';
 import { Beginning } from '../media/line_verdict.js';
@@ -20,6 +20,8 @@ const WATCH_EVERY_MS = 500;
 const STATS_EVERY_MS = 2_000;
 // A tile that grows by a few pixels is no reason for another layer.
 const HEIGHT_STEP = 90;
+// A window that is resized tells all its tiles at once.
+const GATHER_MS = 100;
 // A relay that is killed is back in about two seconds.
 const REFUSED_PAUSE_MS = 1_000;
 /** Problems after which another ticket will not help. */
@@ -28,7 +30,7 @@ const FINAL_CODES = ['not-signed-in', 'not-found', 'not-allowed', 'wrong-state',
 /**
  * @typedef {import('./state.js').CallState} CallState
  * @typedef {import('./state.js').CallAction} CallAction
- * @typedef {'microphone'|'camera'} OwnSource
+ * @typedef {import('../media/links.js').OwnSource} OwnSource
  * @typedef {object} SessionOptions
  * @property {string} [visitId] needed by staff; a patient's session knows its visit
  * @property {(state: CallState) => void} onState
@@ -58,6 +60,7 @@ export class CallSession {
   #isStarted = false;
   /** @type {Map<string, number>} */
   #heights = new Map();
+  #wishTimer = 0;
   /** The practitioner has called the patient from this page. */
   hasRung = false;
   /** @type {import('../media/quality.js').Sample|null} */
@@ -136,24 +139,24 @@ export class CallSession {
     this.#socket.send('chat', { text, key: crypto.randomUUID() });
   }
 
-  /** How large a picture is shown: the relay sends no more than that. @param {string} key "seat/source" @param {number} pixels */
+  /** How large a picture is shown: the relay sends no more than that, and nothing at 0. @param {string} key "seat/source" @param {number} pixels */
   showAt(key, pixels) {
-    const height = Math.max(HEIGHT_STEP, Math.ceil(pixels / HEIGHT_STEP) * HEIGHT_STEP);
+    const height = Math.ceil(pixels / HEIGHT_STEP) * HEIGHT_STEP;
     if (this.#heights.get(key) === height) return;
     this.#heights.set(key, height);
-    this.#wishLayers();
+    this.#wishTimer ||= window.setTimeout(() => this.#wishLayers(), GATHER_MS);
   }
 
   markChatRead() {
     this.#dispatch({ type: 'chat-read' });
   }
 
-  /** Microphone or camera on or off. The camera is really released: its light goes out. @param {OwnSource} source @param {boolean} on */
+  /** A device or the screen on or off. A camera is really released: its light goes out. @param {OwnSource} source @param {boolean} on */
   async setDevice(source, on) {
     if (source === 'microphone' && this.own.has('microphone')) /** @type {MediaStreamTrack} */ (this.own.get('microphone')).enabled = on;
     else if (on) return this.#acquire(source);
     else this.#release(source);
-    this.#socket.send('mute', { source, muted: !on });
+    if (isBasic(source)) this.#socket.send('mute', { source, muted: !on });
     this.#dispatch({ type: 'device', source, on, problem: null });
   }
 
@@ -184,6 +187,7 @@ export class CallSession {
       case Effect.ANSWER_OFFER: return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
       case Effect.HURRY: return this.#hurry();
       case Effect.MOVE: return void this.#move();
+      case Effect.FOLLOW_DEMAND: return void this.#up.demand(body);
       case Effect.STOP: return this.close();
     }
   }
@@ -244,21 +248,30 @@ export class CallSession {
     this.#isStarted = false;
     this.#up.close();
     this.#down.close();
-    for (const source of [...this.own.keys()]) this.#release(source);
+    for (const source of [...this.own.keys()]) {
+      this.#release(source);
+      if (!isBasic(source)) this.#dispatch({ type: 'device', source, on: false, problem: null });
+    }
     this.media.clear();
     if (this.state.tracks.length) this.#dispatch({ type: 'tracks', tracks: [] });
   }
 
   /** @param {OwnSource} source */
   async #acquire(source) {
-    const { track, problem } = await openDevice(source);
+    const { track, problem } = await this.#opened(source);
     if (track) {
       this.own.set(source, track);
       track.addEventListener('ended', () => this.own.get(source) === track && this.#unplugged(source), { signal: this.#abort.signal });
     }
     await this.#up.setTrack(source, track);
     this.#dispatch({ type: 'device', source, on: Boolean(track), problem });
-    if (this.#isStarted) this.#socket.send('mute', { source, muted: !track });
+    if (this.#isStarted && isBasic(source)) this.#socket.send('mute', { source, muted: !track });
+  }
+
+  /** @param {OwnSource} source */
+  #opened(source) {
+    if (source === 'screen') return openScreen();
+    return source === 'second_camera' ? openSecondCamera(this.own.get('camera')) : openDevice(source);
   }
 
   /** @param {OwnSource} source */
@@ -270,6 +283,7 @@ export class CallSession {
 
   /** A headset was pulled out: take what is left. @param {OwnSource} source */
   #unplugged(source) {
+    if (!isBasic(source)) return void this.setDevice(source, false); // "stop sharing" in the browser's own bar
     this.own.delete(source);
     void this.#acquire(source);
   }
@@ -281,6 +295,8 @@ export class CallSession {
   }
 
   #wishLayers() {
+    clearTimeout(this.#wishTimer);
+    this.#wishTimer = 0;
     const wishes = this.state.tracks.filter((track) => track.kind === 'video')
       .map((track) => this.#wish(track));
     if (wishes.length) this.#socket.send('layers', { wishes });
@@ -289,7 +305,7 @@ export class CallSession {
   /** @param {import('../types.js').Track} track */
   #wish({ mid, seat, source }) {
     const height = this.#heights.get(`${seat}/${source}`);
-    return { mid, paused: this.state.audioOnly, ...(height ? { max_height: height } : {}) };
+    return { mid, paused: this.state.audioOnly || height === 0, ...(height ? { max_height: height } : {}) };
   }
 
   /** @param {'up'|'down'} link @param {string} state */
@@ -339,7 +355,7 @@ export class CallSession {
     const sample = sampleOf((await peer.getStats()).values(), performance.now());
     if (this.#sample) {
       const line = between(this.#sample, sample);
-      this.#socket.send('quality', { stats: line });
+      this.#socket.send('quality', { stats: line, network: networkKind() });
       this.#dispatch({ type: 'verdict', verdict: verdictOf(line) });
       if (this.#begin.lifts(verdictOf(line) === Verdict.GOOD)) await this.#up.setCeiling(null);
     }
@@ -354,3 +370,9 @@ export class CallSession {
     this.#options.onState(state);
   }
 }
+
+/** Sources that have an m-line always and are muted rather than taken away. @param {OwnSource} source */
+const isBasic = (source) => source === 'microphone' || source === 'camera';
+
+/** wifi, cellular, ethernet, …: the relay remembers what each carried. Chromium on phones alone tells it. @returns {string} */
+const networkKind = () => String(/** @type {any} */ (navigator).connection?.type ?? 'unknown').slice(0, 20);

@@ -11,6 +11,7 @@ import { LinkHealth } from '../media/recovery.js';
 export const Effect = Object.freeze({
   START_MEDIA: 'start-media', STOP_MEDIA: 'stop-media', REBUILD_UP: 'rebuild-up', REBUILD_DOWN: 'rebuild-down',
   ACCEPT: 'accept', TAKE_ANSWER: 'take-answer', ANSWER_OFFER: 'answer-offer', STOP: 'stop', HURRY: 'hurry', MOVE: 'move',
+  FOLLOW_DEMAND: 'follow-demand',
 });
 /** @typedef {typeof Effect[keyof typeof Effect]} Effect */
 
@@ -35,6 +36,9 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  *
  * @typedef {{seat: string, network: string, gap_ms: number, at: number}} Move
  *
+ * What we get of a picture (high, mid, low, audio_only), why, and what comes next on this line.
+ * @typedef {{rung: string, cause: string, soon: string|null}} Picture
+ *
  * @typedef {object} CallState
  * @property {Connection} connection @property {string} seat @property {string} role @property {string} visitState @property {boolean} admitted we may publish and subscribe
  * @property {readonly Seat[]} seats everyone, ourselves included
@@ -50,8 +54,8 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {LinkHealth} up @property {LinkHealth} down
  * @property {boolean} everConnected media of this call stood at least once
  * @property {number|null} troubleSince ms, null while all is well
- * @property {OwnDevice} microphone @property {OwnDevice} camera
- * @property {boolean} audioOnly @property {string} layer what the relay sends us now: high, mid, low or audio_only @property {string} verdict @property {string|null} error last error code
+ * @property {OwnDevice} microphone @property {OwnDevice} camera @property {OwnDevice} screen @property {OwnDevice} second_camera
+ * @property {boolean} audioOnly @property {Readonly<Record<string, Picture>>} pictures "seat/source" -> what the relay sends us of it @property {string} verdict @property {string|null} error last error code
  * @property {Move|null} move the last change of a network under somebody's media
  * @property {Readonly<Record<string, number>>} scores seat -> mean opinion score 1..4.5, told by the relay
  * @property {Readonly<Record<string, import('../types.js').Fitness>>} fitness seat -> what its line is fit for now
@@ -63,13 +67,14 @@ export const initialCall = () => ({
   connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', recordingBecause: '', recordingAsk: false, emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
-  camera: { on: true, problem: null }, audioOnly: false, layer: 'high', move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
+  camera: { on: true, problem: null }, screen: { on: false, problem: null }, second_camera: { on: false, problem: null },
+  audioOnly: false, pictures: {}, move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
 });
 
 /**
  * @typedef {{type: 'message', envelope: Envelope}|{type: 'connection', connection: Connection}
  *   |{type: 'link', link: 'up'|'down', health: LinkHealth}|{type: 'tracks', tracks: Track[]}
- *   |{type: 'device', source: 'microphone'|'camera', on: boolean, problem: string|null}
+ *   |{type: 'device', source: import('../media/links.js').OwnSource, on: boolean, problem: string|null}
  *   |{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'chat-read'}} CallAction
  */
 
@@ -112,7 +117,8 @@ function receive(state, { type, body }, now) {
       ...state, scores: { ...state.scores, [body.seat]: body.score },
       fitness: { ...state.fitness, [body.seat]: { verdict: body.verdict, reasons: body.reasons ?? [] } },
     };
-    case 'layer': return { ...state, layer: body.rung };
+    case 'layer': return withPicture(state, body, { rung: body.rung, cause: body.cause, soon: null });
+    case 'layer-soon': return withPicture(state, body, { soon: body.rung });
     case 'path-changed': return withMove(state, body, now);
     case 'media-stopped': return withStopped(state, body);
     case 'recording': return { ...state, recording: body.state, recordingBecause: body.because ?? '', recordingAsk: body.ask ?? false };
@@ -182,6 +188,30 @@ function withMove(state, body, now) {
 /** The change to tell now, if one is fresh. @param {CallState} state @param {number} now @returns {Move|null} */
 export const freshMove = (state, now) => (state.move && now - state.move.at < MOVE_SHOWN_MS ? state.move : null);
 
+/** @param {CallState} state @param {{seat: string, source: string}} of @param {Partial<Picture>} change @returns {CallState} */
+function withPicture(state, { seat, source }, change) {
+  const key = `${seat}/${source}`;
+  const before = state.pictures[key] ?? { rung: 'high', cause: 'start', soon: null };
+  return { ...state, pictures: { ...state.pictures, [key]: { ...before, ...change } } };
+}
+
+/** Why a picture is not sent although its tile is shown: the line, or more faces than fit; empty when it is. @param {CallState} state @param {string} key */
+export function whyPaused(state, key) {
+  const picture = state.pictures[key];
+  return picture?.rung === 'audio_only' && ['line', 'last_n'].includes(picture.cause) ? picture.cause : '';
+}
+
+/**
+ * What the person should know of the pictures: one is paused because of the line, or will be. @param {CallState} state
+ * @returns {'paused'|'soon'|''}
+ */
+export function pictureTrouble(state) {
+  if (state.audioOnly) return '';
+  const shown = Object.entries(state.pictures).filter(([key]) => state.tracks.some((track) => `${track.seat}/${track.source}` === key));
+  if (shown.some(([key]) => whyPaused(state, key) === 'line')) return 'paused';
+  return shown.some(([, picture]) => picture.soon === 'audio_only') ? 'soon' : '';
+}
+
 // Below 2.6 "nearly all users are dissatisfied" (ITU-T G.107 Annex B: R < 50).
 const WEAK_SCORE = 2.6;
 
@@ -223,6 +253,7 @@ export function effectsOf(before, after, envelope) {
     case 'relay-lost': return after.admitted ? [Effect.REBUILD_UP, Effect.REBUILD_DOWN] : [];
     case 'error': return ['relay-refused', 'try-again'].includes(envelope.body.code) ? [Effect.HURRY] : [];
     case 'bye': return [Effect.STOP];
+    case 'demand': return [Effect.FOLLOW_DEMAND];
     default: return [];
   }
 }

@@ -3,7 +3,7 @@
 
 import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
-import { isWeak, others } from './state.js';
+import { isWeak, others, whyPaused } from './state.js';
 
 /**
  * @typedef {import('./session.js').CallSession} CallSession
@@ -14,6 +14,9 @@ import { isWeak, others } from './state.js';
 
 /** Sources of a seat that get a tile of their own beside the face. */
 const EXTRA_SOURCES = Object.freeze(['screen', 'second_camera', 'device']);
+
+// Another tab is looked at for a moment: that costs no key frame.
+const HIDDEN_PATIENCE_MS = 2_000;
 
 export class Tiles {
   element = el('div', { class: 'tiles', role: 'group', 'aria-label': t('call.people') });
@@ -26,14 +29,21 @@ export class Tiles {
   #tiles = new Map();
   /** @type {Map<string, HTMLAudioElement>} */
   #audio = new Map();
+  /** @type {CallSession|null} */
+  #session = null;
+  #sizes = new ResizeObserver(() => this.#tellSizes());
+  #abort = new AbortController();
+  #hideTimer = 0;
 
   constructor() {
+    document.addEventListener('visibilitychange', () => this.#visibilityChanged(), { signal: this.#abort.signal });
     this.#self.video.muted = true;
     this.element.append(this.#grid, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
   }
 
   /** @param {CallSession} session */
   update(session) {
+    this.#session = session;
     const seats = others(session.state).filter((seat) => seat.role !== 'device' || seat.tracks.length);
     const pictures = seats.flatMap((seat) => this.#picturesOf(seat));
     this.#keepOnly(new Set(pictures.map(({ key }) => key)));
@@ -55,6 +65,7 @@ export class Tiles {
   #keepOnly(keys) {
     for (const [key, tile] of this.#tiles) {
       if (keys.has(key)) continue;
+      this.#sizes.unobserve(tile.element);
       tile.element.remove();
       this.#tiles.delete(key);
     }
@@ -67,16 +78,16 @@ export class Tiles {
       tile = this.#newTile(key);
       this.#tiles.set(key, tile);
       this.#grid.append(tile.element);
+      this.#sizes.observe(tile.element);
     }
     const isMuted = seat.muted.includes(source);
-    const track = session.state.audioOnly || isMuted ? undefined : session.media.get(key);
+    const track = session.state.audioOnly || isMuted || whyPaused(session.state, key) ? undefined : session.media.get(key);
     showTrack(tile.video, track);
-    if (track) session.showAt(key, tile.element.clientHeight * devicePixelRatio);
     tile.element.classList.toggle('has-picture', Boolean(track));
     tile.element.classList.toggle('speaks', session.state.speaker === seat.seat);
     tile.element.classList.toggle('gone', seat.presence !== 'present');
     setText(tile.name, [seat.display, t(source === 'camera' ? `role.${seat.role}` : `source.${source}`)].filter(Boolean).join(' · '));
-    setText(tile.note, noteOf(seat, session.state));
+    setText(tile.note, [noteOf(seat, session.state), whyPaused(session.state, key) === 'line' ? t('call.no_picture_line') : ''].filter(Boolean).join(' · '));
   }
 
   /** @param {CallSession} session */
@@ -86,7 +97,20 @@ export class Tiles {
     showTrack(this.#self.video, track);
     this.#self.element.classList.toggle('has-picture', Boolean(track));
     setText(this.#self.name, t('call.you'));
-    setText(this.#self.note, microphone.on ? '' : t('call.you_muted'));
+    const notes = [microphone.on ? '' : t('call.you_muted'), session.state.screen.on ? t('call.you_share') : '', session.state.second_camera.on ? t('call.you_show_more') : ''];
+    setText(this.#self.note, notes.filter(Boolean).join(' · '));
+  }
+
+  /** The relay sends each picture as large as its tile is, and none to a page that nobody looks at. */
+  #tellSizes() {
+    const isSeen = document.visibilityState === 'visible';
+    for (const [key, tile] of this.#tiles) this.#session?.showAt(key, isSeen ? tile.element.clientHeight * devicePixelRatio : 0);
+  }
+
+  #visibilityChanged() {
+    clearTimeout(this.#hideTimer);
+    if (document.visibilityState === 'visible') this.#tellSizes();
+    else this.#hideTimer = window.setTimeout(() => this.#tellSizes(), HIDDEN_PATIENCE_MS);
   }
 
   /** @param {CallSession} session */
@@ -134,6 +158,8 @@ export class Tiles {
 
   /** End all pictures. */
   close() {
+    this.#abort.abort();
+    clearTimeout(this.#hideTimer);
     this.#keepOnly(new Set());
     fill(this.#sounds);
   }

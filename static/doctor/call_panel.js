@@ -4,7 +4,7 @@
 import { Chat } from '../call/chat.js';
 import { barButton, Controls, LineStatus } from '../call/controls.js';
 import { RecordingMark } from '../call/recording.js';
-import { freshMove, rung, Rung } from '../call/state.js';
+import { freshMove, pictureTrouble, rung, Rung } from '../call/state.js';
 import { Tiles } from '../call/tiles.js';
 import { el } from '../elements.js';
 import { t } from '../i18n/index.js';
@@ -102,7 +102,8 @@ export class CallPanel {
     if (opened.visit.state === 'held') return this.#status.show(t('call.on_hold'));
     if (call.unanswered) return this.#status.show(t(`unanswered.${call.unanswered}`));
     if (opened.visit.state === 'called') return this.#status.show(session.hasRung ? t('call.ringing') : t('call.before_ring'));
-    if (call.layer === 'audio_only' && !call.audioOnly) return this.#status.show(t('call.picture_paused'));
+    const trouble = pictureTrouble(call);
+    if (trouble) return this.#status.show(t(`call.picture_${trouble}`));
     const away = call.seats.find((seat) => seat.seat !== call.seat && seat.presence === 'reconnecting');
     this.#status.show(away ? t('drop.reconnecting', { name: away.display }) : moveText(call));
   }

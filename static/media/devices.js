@@ -53,6 +53,41 @@ const AUDIO = { echoCancellation: true, noiseSuppression: true, autoGainControl:
  * @property {MediaStreamTrack|null} track @property {DeviceProblem|null} problem
  */
 
+/** A screen, a window or a tab, as the person chooses in the browser's own dialogue; cancelling is no problem. @returns {Promise<OpenedDevice>} */
+export async function openScreen() {
+  try {
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } } });
+    const [track] = stream.getVideoTracks();
+    track.contentHint = 'detail'; // text stays sharp; movement may stutter
+    return { track, problem: null };
+  } catch (error) {
+    const { name } = /** @type {DOMException} */ (error);
+    return { track: null, problem: name === 'NotAllowedError' || name === 'AbortError' ? null : problemOf(/** @type {DOMException} */ (error)) };
+  }
+}
+
+/** Whether this browser can share a screen: phones can not. */
+export const canShareScreen = () => Boolean(navigator.mediaDevices?.getDisplayMedia) && !matchMedia('(pointer: coarse)').matches;
+
+/** Another camera than the one in use. @param {MediaStreamTrack|undefined} used @returns {Promise<OpenedDevice>} */
+export async function openSecondCamera(used) {
+  const taken = used?.getSettings().deviceId;
+  const other = (await cameras()).find((camera) => camera.deviceId !== taken);
+  if (!other) return { track: null, problem: DeviceProblem.NONE };
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { deviceId: { exact: other.deviceId }, width: { ideal: 1280 }, height: { ideal: 720 } } });
+    return { track: stream.getVideoTracks()[0], problem: null };
+  } catch (error) {
+    return { track: null, problem: problemOf(/** @type {DOMException} */ (error)) };
+  }
+}
+
+/** @returns {Promise<MediaDeviceInfo[]>} */
+export async function cameras() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  return devices.filter((device) => device.kind === 'videoinput');
+}
+
 /** One device. Each is asked for by itself: a missing camera must not cost the microphone. @param {'microphone'|'camera'} source @returns {Promise<OpenedDevice>} */
 export async function openDevice(source) {
   if (!navigator.mediaDevices?.getUserMedia) {

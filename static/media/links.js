@@ -20,7 +20,26 @@ import { underCeiling } from './line_verdict.js';
  */
 const CAMERA_LAYERS = [{ rid: 'l', scaleResolutionDownBy: 2, maxBitrate: 200_000 }, { rid: 'h', maxBitrate: 1_200_000 }];
 
-/** @typedef {'microphone'|'camera'} OwnSource */
+/** A shared screen is mostly text that stands still; a second camera shows a wound or a document. @type {Record<string, RTCRtpEncodingParameters[]>} */
+const ENCODINGS = { camera: CAMERA_LAYERS, screen: [{ maxBitrate: 1_500_000 }], second_camera: [{ maxBitrate: 1_200_000 }] };
+
+/** @typedef {'microphone'|'camera'|'screen'|'second_camera'} OwnSource */
+/** What of a source anybody has use for, as the relay tells. @typedef {{source: string, rids: string[], max_bps: number}} Demand */
+
+/**
+ * Send what is wanted and no more: layers nobody watches stop at the encoder. Pure but for the encodings it changes.
+ * @param {RTCRtpEncodingParameters[]} encodings @param {Demand} demand
+ * @param {RTCRtpEncodingParameters[]} [allowed] a layer that is not active here stays off, whoever wants it
+ */
+export function applyDemand(encodings, { source, rids, max_bps: ceiling }, allowed = []) {
+  for (const encoding of encodings) {
+    const isAllowed = allowed.find(({ rid }) => rid === encoding.rid)?.active !== false;
+    encoding.active = isAllowed && rids.includes(encoding.rid ?? '');
+    if (source !== 'microphone') continue; // pictures have ceilings of their own
+    if (ceiling) encoding.maxBitrate = ceiling;
+    else delete encoding.maxBitrate;
+  }
+}
 
 export class UpLink {
   /** @type {RTCPeerConnection|null} */
@@ -30,6 +49,8 @@ export class UpLink {
   /** @type {number|null} */
   #ceiling = null;
   #retired = new Retired();
+  /** @type {Map<string, Demand>} by source; of this connection */
+  #demands = new Map();
   /** @type {Map<OwnSource, MediaStreamTrack|null>} */
   #tracks = new Map();
   /** @type {Map<OwnSource, RTCRtpTransceiver>} */
@@ -51,20 +72,37 @@ export class UpLink {
   async setTrack(source, track) {
     this.#tracks.set(source, track);
     const transceiver = this.#transceivers.get(source);
-    if (transceiver) await transceiver.sender.replaceTrack(track);
+    if (BASIC_SOURCES.includes(source)) { if (transceiver) await transceiver.sender.replaceTrack(track); return; }
+    if (!this.#peer || Boolean(track) === Boolean(transceiver)) return;
+    if (track) this.#addTransceiver(this.#peer, source);
+    else if (transceiver) { transceiver.stop(); this.#transceivers.delete(source); }
+    await this.#offer({});
+  }
+
+  /** Carry out what the relay tells of the audience; an unknown source is no error. @param {Demand} demand */
+  async demand(demand) {
+    this.#demands.set(demand.source, demand);
+    await this.#changeEncodings(demand.source);
   }
 
   /** The most that the camera may send; null: what its layers allow. @param {number|null} ceiling bit/s */
   async setCeiling(ceiling) {
     this.#ceiling = ceiling;
-    const sender = this.#transceivers.get('camera')?.sender;
+    await this.#changeEncodings('camera');
+  }
+
+  /** The camera's ceiling and the audience together. @param {string} source */
+  async #changeEncodings(source) {
+    const sender = this.#transceivers.get(/** @type {OwnSource} */ (source))?.sender;
     const parameters = sender?.getParameters();
     if (!sender || !parameters?.encodings?.length) return;
-    const layers = underCeiling(CAMERA_LAYERS, ceiling);
+    const layers = source === 'camera' ? underCeiling(CAMERA_LAYERS, this.#ceiling) : [];
     for (const encoding of parameters.encodings) {
-      const { active, maxBitrate } = layers.find(({ rid }) => rid === encoding.rid) ?? {};
+      const { active, maxBitrate } = layers.find(({ rid }) => rid === encoding.rid) ?? encoding;
       Object.assign(encoding, { active, maxBitrate });
     }
+    const demand = this.#demands.get(source);
+    if (demand) applyDemand(parameters.encodings, demand, layers);
     await sender.setParameters(parameters);
   }
 
@@ -101,7 +139,7 @@ export class UpLink {
     const peer = this.#peer;
     if (!peer || generation !== this.#generation || peer.signalingState !== 'have-local-offer') return;
     await peer.setRemoteDescription({ type: 'answer', sdp });
-    if (this.#again) { this.#again = false; await this.restart(); }
+    if (this.#again) { this.#again = false; await this.#offer({}); }
   }
 
   close() {
@@ -109,16 +147,21 @@ export class UpLink {
     this.#peer = null;
     this.#transceivers.clear();
     this.#retired.close();
+    this.#demands.clear();
     peer?.close();
   }
 
   /** @param {RTCPeerConnection} peer */
   #addTransceivers(peer) {
-    for (const [source, kind] of /** @type {[OwnSource, 'audio'|'video'][]} */ ([['microphone', 'audio'], ['camera', 'video']])) {
-      const layers = source === 'camera' ? { sendEncodings: underCeiling(CAMERA_LAYERS, this.#ceiling) } : {};
-      const transceiver = peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers });
-      this.#transceivers.set(source, transceiver);
-    }
+    const extra = [...this.#tracks].flatMap(([source, track]) => (track && !BASIC_SOURCES.includes(source) ? [source] : []));
+    for (const source of [...BASIC_SOURCES, ...extra]) this.#addTransceiver(peer, source);
+  }
+
+  /** @param {RTCPeerConnection} peer @param {OwnSource} source */
+  #addTransceiver(peer, source) {
+    const kind = source === 'microphone' ? 'audio' : 'video';
+    const layers = source in ENCODINGS ? { sendEncodings: (source === 'camera' ? underCeiling(CAMERA_LAYERS, this.#ceiling) : ENCODINGS[source].map((one) => ({ ...one }))) } : {};
+    this.#transceivers.set(source, peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers }));
   }
 
   /** @param {RTCOfferOptions} options */
@@ -132,6 +175,9 @@ export class UpLink {
     this.#ports.send('publish', { generation: this.#generation, sdp: peer.localDescription?.sdp, sources });
   }
 }
+
+/** Sources with an m-line from the beginning: going on and off needs no new description. @type {OwnSource[]} */
+const BASIC_SOURCES = ['microphone', 'camera'];
 
 export class DownLink {
   /** @type {RTCPeerConnection|null} */

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=device-count=3,display-media-type=monitor",
     "--use-fake-ui-for-media-stream",
     "--disable-background-networking",
     "--no-first-run",

@@ -14,7 +14,18 @@ from tests.journeys.product import Product, book
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
-MICROPHONE, CAMERA, SOUND_ONLY = 0, 1, 2
+MICROPHONE, CAMERA, SOUND_ONLY, SCREEN, SECOND_CAMERA = range(5)
+SHOWN = "(document.querySelector('.tile[data-key$=\"/{}\"] video')?.videoWidth ?? 0)"
+HIDE = """(() => {{ Object.defineProperty(document, 'visibilityState', {{ value: '{}', configurable: true }});
+  document.dispatchEvent(new Event('visibilitychange')); }})()"""
+# Chromium's second fake camera measures depth (Y16), which no encoder takes.
+NO_DEPTH_CAMERA = """(() => { const devices = navigator.mediaDevices, list = devices.enumerateDevices.bind(devices);
+  devices.enumerateDevices = async () => (await list()).filter((device) => device.label !== 'fake_device_1'); })()"""
+SENDING = (
+    "window.peers.filter((peer) => peer.connectionState === 'connected').flatMap((peer) => peer.getSenders())"
+    ".filter((sender) => sender.track?.kind === 'video')"
+    ".flatMap((sender) => sender.getParameters().encodings).filter((one) => one.active).length"
+)
 PICTURE = "document.querySelectorAll('.tile.has-picture:not(.self)').length"
 
 
@@ -52,6 +63,39 @@ class TestOwnDevices:
         await press(call.patient, SOUND_ONLY)
         await hears_and_sees(call.patient.page)
         await hears_and_sees(call.doctor.page)
+
+
+class TestShowingMore:
+    """A shared screen and a second camera are tiles of their own for the others, and go when they are stopped."""
+
+    async def test_screen_and_second_camera_come_and_go(self, call: Call) -> None:
+        patient, doctor = call.patient.page, call.doctor.page
+        await press(call.doctor, SCREEN)
+        await until(patient, f"{PICTURE} === 2")
+        await until(patient, f"{SHOWN.format('screen')} > 0")
+        await expect(patient.locator(".tile[data-key$='/screen'] .name")).to_contain_text("Screen")
+        await expect(doctor.locator(".tile.self .note")).to_contain_text("showing your screen")
+        await call.patient.album.take(patient, "shared-screen")
+        await patient.evaluate(NO_DEPTH_CAMERA)
+        await press(call.patient, SECOND_CAMERA)
+        await until(doctor, f"{SHOWN.format('second_camera')} > 0")
+        await until(patient, f"{PICTURE} === 2")
+        await press(call.doctor, SCREEN)
+        await until(patient, "document.querySelectorAll('.tile[data-key$=\"/screen\"]').length === 0")
+        await press(call.patient, SECOND_CAMERA)
+        await until(doctor, "document.querySelectorAll('.tile[data-key$=\"/second_camera\"]').length === 0")
+        await hears_and_sees(patient)
+        await hears_and_sees(doctor)
+
+    async def test_what_nobody_looks_at_is_not_sent_and_comes_back_within_a_second_or_so(self, call: Call) -> None:
+        """The doctor looks at another page for a while: the patient's camera rests, and is there again at once."""
+        patient, doctor = call.patient.page, call.doctor.page
+        await doctor.evaluate(HIDE.format("hidden"))
+        await until(patient, f"{SENDING} === 0", 20)
+        assert await patient.evaluate("document.querySelector('.tile.self video').srcObject !== null")
+        await doctor.evaluate(HIDE.format("visible"))
+        await until(patient, f"{SENDING} > 0", 2)
+        await hears_and_sees(doctor)
 
 
 class TestHold:

@@ -138,7 +138,7 @@ async def begin_call(page: Page, fake: FakeWeb) -> None:
     await fake.sockets_of("patient")
     await fake.push("patient", "seats", {"seats": SEATS})
     await page.wait_for_selector(".tile:not(.self)")
-    await page.locator(".bar-button").nth(3).click()
+    await page.locator(".bar-button[aria-expanded]").click()
     await page.fill('[name="chat"]', "Good morning")
     await page.press('[name="chat"]', "Enter")
     await page.wait_for_selector(".chat-list li")

@@ -5,7 +5,7 @@ import { announce, confirmDialog } from '../../a11y.js';
 import { Chat } from '../../call/chat.js';
 import { barButton, Controls, LineStatus } from '../../call/controls.js';
 import { RecordingMark } from '../../call/recording.js';
-import { others, Rung, rung } from '../../call/state.js';
+import { others, pictureTrouble, Rung, rung } from '../../call/state.js';
 import { Tiles } from '../../call/tiles.js';
 import { el, icon, setText } from '../../elements.js';
 import { workButton } from '../../forms.js';
@@ -55,6 +55,7 @@ export function callScreen(app, signal) {
   const leaveButton = barButton(() => leave(app));
   const controls = new Controls(() => app.session, chatButton.button, leaveButton.button);
   chat.element.hidden = true;
+  chatButton.button.setAttribute('aria-expanded', 'false');
   const toggleChat = () => {
     chat.element.hidden = !chat.element.hidden;
     chatButton.button.setAttribute('aria-expanded', String(!chat.element.hidden));
@@ -92,7 +93,8 @@ function drawStatus(app, status) {
   const missing = others(call).find((seat) => seat.role === 'doctor' && seat.presence !== 'present');
   if (missing) return status.show(t('call.doctor_lost'));
   if (!call.everConnected) return status.show(t('call.connecting'));
-  if (call.layer === 'audio_only' && !call.audioOnly) return status.show(t('call.picture_paused'));
+  const trouble = pictureTrouble(call);
+  if (trouble) return status.show(t(`call.picture_${trouble}`), trouble === 'soon' ? [audio] : []);
   if (call.verdict === Verdict.POOR && !call.audioOnly) return status.show(t('call.poor'), [audio]);
   status.show('');
 }

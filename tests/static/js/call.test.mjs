@@ -1,7 +1,7 @@
 // README "The call": messages in, state and effects out.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Effect, effectsOf, initialCall, others, reduceCall, Rung, rung } from '../../../static/call/state.js';
+import { Effect, effectsOf, initialCall, others, pictureTrouble, reduceCall, Rung, rung, whyPaused } from '../../../static/call/state.js';
 import { LinkHealth } from '../../../static/media/recovery.js';
 import { Connection } from '../../../static/signalling/socket.js';
 
@@ -99,5 +99,38 @@ describe('people', () => {
   it('are everyone but ourselves, any number', () => {
     const seats = ['s_1', 's_2', 's_3', 's_4'].map((seat) => ({ seat, role: 'expert', display: seat, presence: 'present', muted: [], sources: [] }));
     assert.deepEqual(others(after(welcome({ seats }))).map((seat) => seat.seat), ['s_2', 's_3', 's_4']);
+  });
+});
+
+describe('pictures on a thin line', () => {
+  const picture = { seat: 's_2', source: 'camera' };
+  const watching = (...messages) => reduceCall(after(welcome(), ...messages), { type: 'tracks', tracks: [{ mid: '1', kind: 'video', ...picture }] }, 0);
+  it('is warned of before it is paused, and the warning is taken back', () => {
+    assert.equal(pictureTrouble(watching(envelope('layer-soon', { rung: 'audio_only', ...picture }))), 'soon');
+    assert.equal(pictureTrouble(watching(envelope('layer-soon', { rung: 'audio_only', ...picture }), envelope('layer-soon', { rung: null, ...picture }))), '');
+  });
+  it('a smaller picture is no news', () => {
+    assert.equal(pictureTrouble(watching(envelope('layer-soon', { rung: 'low', ...picture }), envelope('layer', { rung: 'low', cause: 'line', ...picture }))), '');
+  });
+  it('is paused by the line until it comes back', () => {
+    const paused = watching(envelope('layer', { rung: 'audio_only', cause: 'line', ...picture }));
+    assert.equal(pictureTrouble(paused), 'paused');
+    assert.equal(whyPaused(paused, 's_2/camera'), 'line');
+    assert.equal(pictureTrouble(watching(envelope('layer', { rung: 'audio_only', cause: 'line', ...picture }), envelope('layer', { rung: 'low', cause: 'line', ...picture }))), '');
+  });
+  it('what the person hid or chose is no trouble', () => {
+    assert.equal(pictureTrouble(watching(envelope('layer', { rung: 'audio_only', cause: 'wish', ...picture }))), '');
+    const chosen = reduceCall(watching(envelope('layer', { rung: 'audio_only', cause: 'line', ...picture })), { type: 'audio-only', on: true }, 0);
+    assert.equal(pictureTrouble(chosen), '');
+  });
+  it('one face too many shows its name alone, without a word about the line', () => {
+    const many = watching(envelope('layer', { rung: 'audio_only', cause: 'last_n', ...picture }));
+    assert.deepEqual([whyPaused(many, 's_2/camera'), pictureTrouble(many)], ['last_n', '']);
+  });
+  it('somebody who left is no trouble', () => {
+    assert.equal(pictureTrouble(after(welcome(), envelope('layer', { rung: 'audio_only', cause: 'line', ...picture }))), '');
+  });
+  it('the relay’s demand is followed', () => {
+    assert.deepEqual(effects(inCall(), envelope('demand', { source: 'camera', rids: ['l'], max_bps: 0 })), [Effect.FOLLOW_DEMAND]);
   });
 });

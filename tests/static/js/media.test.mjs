@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { adviceFor, Browser, browserOf, DeviceProblem, problemOf } from '../../../static/media/devices.js';
 import { levelOf } from '../../../static/media/meter.js';
 import { between, sampleOf, Verdict, verdictOf } from '../../../static/media/quality.js';
+import { applyDemand } from '../../../static/media/links.js';
 import { Action, decide, healthOf, LinkHealth, newWatch, observe } from '../../../static/media/recovery.js';
 
 const connected = () => observe(newWatch(0), LinkHealth.CONNECTED, 0);
@@ -95,4 +96,29 @@ describe('quality', () => {
   for (const [loss, rtt, rate, verdict] of lines) {
     it(`calls ${loss} % and ${rtt} ms ${verdict}`, () => assert.equal(verdictOf({ loss_percent: loss, rtt_ms: rtt, rate_bps: rate }), verdict));
   }
+});
+
+describe('demand', () => {
+  const demand = (source, rids, max_bps = 0) => ({ source, rids, max_bps });
+  const followed = (encodings, wanted) => { applyDemand(encodings, wanted); return encodings; };
+  it('stops the layers that nobody watches and wakes them again', () => {
+    const layers = [{ rid: 'l', maxBitrate: 200 }, { rid: 'h', maxBitrate: 1200 }];
+    assert.deepEqual(followed(layers, demand('camera', ['l'])), [{ rid: 'l', maxBitrate: 200, active: true }, { rid: 'h', maxBitrate: 1200, active: false }]);
+    assert.deepEqual(followed(layers, demand('camera', ['l', 'h'])).map((one) => one.active), [true, true]);
+    assert.deepEqual(followed(layers, demand('camera', [])).map((one) => one.active), [false, false]);
+  });
+  it('a layer that the line does not allow stays off', () => {
+    const layers = [{ rid: 'l' }, { rid: 'h' }];
+    applyDemand(layers, demand('camera', ['l', 'h']), [{ rid: 'l', active: true }, { rid: 'h', active: false }]);
+    assert.deepEqual(layers.map((one) => one.active), [true, false]);
+  });
+  it('a source without layers is one layer without a name', () => {
+    assert.deepEqual(followed([{}], demand('screen', [''])), [{ active: true }]);
+    assert.deepEqual(followed([{ maxBitrate: 9 }], demand('screen', [])), [{ active: false, maxBitrate: 9 }]);
+  });
+  it('a voice keeps to its ceiling and is free of it later', () => {
+    const voice = [{}];
+    assert.deepEqual(followed(voice, demand('microphone', [''], 10_000)), [{ active: true, maxBitrate: 10_000 }]);
+    assert.deepEqual(followed(voice, demand('microphone', [''])), [{ active: true }]);
+  });
 });
