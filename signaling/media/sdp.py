@@ -1,5 +1,6 @@
 """SDP as browsers and devices write it (RFC 8866, RFC 9429): bounded, read into values, written back. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,8 @@ MAX_MEDIA = 12
 MAX_SSRC_LINES = 64
 MAX_CANDIDATES = 40
 MAX_LINES = 1200  # a Chromium offer has about 60 lines a section
+# What a publisher writes comes back in the subscribers' offers.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]|\r(?!\n)")
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 Attribute = tuple[str, str]
@@ -74,6 +77,8 @@ class Format:
 def parse(text: str, *, max_media: int = MAX_MEDIA) -> Description:
     """Return the description; BadSdp (or SdpTooLarge) is the only error, whatever the text is."""
     check_size(text, max_media)
+    if CONTROL_CHARACTERS.search(text):
+        raise BadSdp("a control character: what one parser takes for the end of a line, another one does not")
     session: list[Attribute] = []
     media: list[tuple[Media, list[Attribute]]] = []
     origin = ""

@@ -286,7 +286,7 @@ class Plane:
         stream.awaits_keyframe = stream.awaits_keyframe and not is_keyframe
         if stream.level_id:
             level = rtp.find_extension(packet, header, stream.level_id)
-            if level is not None:
+            if level:  # an element of no byte has none
                 stream.note_level(level[0] & 127)
         if stream.tap is not None and not stream.is_muted:
             stream.tap[0].send_packet(stream.tap[1], packet, now)

@@ -11,6 +11,7 @@ from signaling.net.srtp import InPlace, Keys
 
 VIDEO_HISTORY = 1024  # 2.8 s of 720p, 1 s of its peaks (media.md §2)
 AUDIO_HISTORY = 256  # 5 s of 20 ms packets
+MAX_PASSED = 6  # elements of one packet; a publisher may repeat one as often as fits
 ABS_SEND_TIME_UNIT = 1 << 18  # 6.18 fixed point seconds, 24 bits
 WIDE_WINDOW = 0x10000
 SENT_SLOTS = 8192  # numbered packets that wait for feedback: 2 s at 40 Mbit/s
@@ -318,8 +319,12 @@ class Output:
         if self.wide_id:
             body += self._element(self.wide_id, self.peer.wide_sequence.to_bytes(2, "big"))
         if self._passed:
+            left = MAX_PASSED
             for number, start, size in rtp.extensions(packet, header):
-                if number in self._passed and size <= 16:
+                if number not in self.stream.passed or not 1 <= size <= 16 or not left:
+                    continue
+                left -= 1
+                if number in self._passed:
                     body += self._element(self._passed[number], packet[start : start + size])
         if not body:
             return b""

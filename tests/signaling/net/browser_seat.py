@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from signaling.net.control import OfferReady, RelayClient
+from signaling.net.control import OfferReady, RelayClient, SourceDemand
 
 FLAGS = [
     "--headless=new",
@@ -59,6 +59,17 @@ window.makeOffer = async (options) => {
   const sources = {};
   for (const t of up.getTransceivers()) sources[t.mid] = t.sender.track.kind === 'audio' ? 'microphone' : 'camera';
   return {sdp: up.localDescription.sdp, sources};
+};
+window.follow = async ({source, rids, max_bps}) => {  // as static/media/links.js does
+  const kind = source === 'microphone' ? 'audio' : 'video';
+  for (const {sender} of up.getTransceivers().filter(t => t.sender.track?.kind === kind)) {
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings) {
+      encoding.active = rids.includes(encoding.rid ?? '');
+      if (max_bps) encoding.maxBitrate = max_bps; else if (kind === 'audio') delete encoding.maxBitrate;
+    }
+    await sender.setParameters(parameters);
+  }
 };
 window.filter = sdp => sdp;
 window.takeAnswer = (sdp) => up.setRemoteDescription({type: 'answer', sdp: filter(sdp)});
@@ -168,12 +179,16 @@ class Negotiator:
     def __init__(self, client: RelayClient, seats: list[BrowserSeat]) -> None:
         self.events: list[Any] = []
         self._client, self._seats = client, {seat.down: seat for seat in seats}
+        self._people = {seat.seat: seat for seat in seats}
 
     async def run(self) -> None:
         async for event in self._client.events():
             self.events.append(event)
             if isinstance(event, OfferReady):
                 await self._seats[event.link].take_offer(event.sdp, event.generation)
+            if isinstance(event, SourceDemand):
+                demand = {"source": event.source, "rids": event.rids, "max_bps": event.max_bps}
+                await self._people[event.seat].page.evaluate("(d) => follow(d)", demand)
 
 
 @contextlib.asynccontextmanager
