@@ -116,6 +116,7 @@ export class UpLink {
   async replace() {
     if (this.#peer) this.#retired.retire(this.#peer);
     this.#transceivers.clear();
+    this.#demands.clear();
     await this.#build((peer) => isNews(peer.connectionState) && this.#ports.onState(peer.connectionState));
   }
 
