@@ -43,7 +43,7 @@ class CallClient:
         self.ssrcs = (secrets.randbits(31), secrets.randbits(31))
         self.packets: list[bytes] = []
         self.rtcp: list[bytes] = []
-        self._relay: tuple[str, int] = (host, 0)
+        self.relay: tuple[str, int] = (host, 0)
         self._answered = asyncio.Event()
         self.answers_checks = True
         self._sequence = 0
@@ -51,9 +51,17 @@ class CallClient:
         self._dtls = DtlsAssociation(CERTIFICATE, self._pipe)
         self.keys: Keys | None = None
 
+    def offer(self, direction: str) -> str:
+        """Return this client's offer: sendonly or recvonly."""
+        return offer(direction, self.ufrag, self.ssrcs if direction == "sendonly" else None)
+
+    def answer(self, text: str) -> str:
+        """Return the answer to a server that offers the same two tracks to a receiver (Janus)."""
+        assert "a=rtpmap:111 opus" in text and "a=rtpmap:96 VP8" in text  # our own numbers
+        return offer("recvonly", self.ufrag).replace("setup:actpass", "setup:active")
+
     async def publish(self, client: RelayClient, room: str, seat: str) -> None:
-        text = offer("sendonly", self.ufrag, self.ssrcs)
-        answered = await client.publish(room, seat, f"l_{self.ufrag}", text, {})
+        answered = await client.publish(room, seat, f"l_{self.ufrag}", self.offer("sendonly"), {})
         await self.connect(answered.sdp)
 
     async def subscribe(self, client: RelayClient, room: str, seat: str) -> None:
@@ -64,8 +72,8 @@ class CallClient:
         """Check, shake hands, and read from then on."""
         answer = sdp.parse(text)
         media = next(m for m in answer.media if not m.is_rejected)
-        candidate = (media.first("candidate") or "").split()
-        self._relay = (candidate[4], int(candidate[5]))
+        candidate = next(line.split() for line in media.all("candidate") if " udp " in line.lower())
+        self.relay = (candidate[4], int(candidate[5]))
         self._remote = (media.first("ice-ufrag") or "", (media.first("ice-pwd") or "").encode())
         asyncio.get_running_loop().add_reader(self.sock.fileno(), self._read)
         async with asyncio.timeout(10):
@@ -73,7 +81,8 @@ class CallClient:
                 self.check()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._answered.wait(), CHECK_INTERVAL_S)
-            self.keys = await self._dtls.handshake(is_client=True, fingerprints=sdp.fingerprints(answer))
+            is_client = answer.attribute(media, "setup") != "active"
+            self.keys = await self._dtls.handshake(is_client=is_client, fingerprints=sdp.fingerprints(answer))
 
     def check(self) -> None:
         """Send a nominating check, which is a consent check later."""
@@ -115,7 +124,7 @@ class CallClient:
 
     def _send(self, data: bytes) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
-            self.sock.sendto(data, self._relay)
+            self.sock.sendto(data, self.relay)
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
@@ -126,7 +135,7 @@ class CallClient:
         """A browser answers a check that names it and proves to know its password."""
         request = stun.parse_request(data)
         if self.answers_checks and stun.is_authentic(data, request, PASSWORD.encode()):
-            self._send(stun.binding_response(request.transaction_id, self._relay, PASSWORD.encode()))
+            self._send(stun.binding_response(request.transaction_id, self.relay, PASSWORD.encode()))
 
     def _receive(self, data: bytes) -> None:
         if data[:2] == b"\x00\x01":
