@@ -22,7 +22,7 @@ from records.triage.selfcare import Earned, earned
 from records.triage.story import Story, understand
 from records.triage.summary import summary
 from records.triage.vitals import VitalAlert, alerts, news2, qsofa
-from records.triage.wording import Reading, forbids_self_care, raises, wording
+from records.triage.wording import WELL_UNDERSTOOD, Reading, forbids_self_care, raises, wording
 
 if TYPE_CHECKING:
     from records.triage.backoff import Bank
@@ -134,9 +134,9 @@ def _decide(story: Story, known: Pack) -> _Decision:
     floor = most_urgent([f.level for f in fired] + [a.level for a in vital], Level.SELF_CARE)
     base = most_urgent([level for level, _ in based], Level.SELF_CARE)
     heard = wording(story)
-    at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank and not forbids_self_care(heard) else None
+    at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank else None
     reached = min(floor, base, key=lambda level: level.rank)
-    if at_home:
+    if at_home and not forbids_self_care(heard):
         reached, reason = Level.SELF_CARE, text["earned"].format(at_home.complaints[0].title[story.lang])
     elif floor.rank < Level.ROUTINE.rank and floor.rank <= base.rank:
         reason = (
@@ -152,7 +152,9 @@ def _decide(story: Story, known: Pack) -> _Decision:
     else:
         reached, reason = Level.ROUTINE, text["routine"]
     decided = _Decision(reached, reason, fired, vital, at_home, complaints)
-    return _raised(decided, heard, story) if raises(heard, coverage(story.readings[0])) else decided
+    covered = coverage(story.readings[0])
+    is_about_no_complaint = not complaints and covered >= WELL_UNDERSTOOD  # "what are the symptoms of a stroke?"
+    return decided if is_about_no_complaint or not raises(heard, covered) else _raised(decided, heard, story)
 
 
 def _raised(decided: _Decision, heard: Reading, story: Story) -> _Decision:

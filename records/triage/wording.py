@@ -58,7 +58,6 @@ class Reading:
 # outvote them; a run of sentences says less than the whole.
 WELL_UNDERSTOOD = 0.85
 _RAISES = {True: (0.7, 0.92), False: (0.55, 0.85)}
-_FORBIDS_SELF_CARE = 0.25
 _FAMILIAR = 0.5
 
 
@@ -71,8 +70,9 @@ def raises(heard: Reading, coverage: float) -> bool:
 
 
 def forbids_self_care(heard: Reading) -> bool:
-    """Return whether the wording sounds too grave to stay at home with."""
-    return heard.familiar >= _FAMILIAR and heard.emergency > max(_FORBIDS_SELF_CARE, heard.self_care)
+    """Return whether the wording sounds too grave to stay at home with: staying there takes two readers' word."""
+    doctor = 1 - heard.emergency - heard.self_care
+    return heard.familiar >= _FAMILIAR and max(heard.emergency, doctor) > heard.self_care
 
 
 def features(plain: str) -> set[str]:

@@ -23,8 +23,10 @@ from records.triage.note import Note
 from records.triage.rules.loader import pack
 
 CASES = Path(__file__).parent / "cases"
-# In the order in which they were written; the last one has never been used to improve the engine.
-SETS = ("development", "phrases", "first_look", "second_look", "third_look", "held_out", "held_out_next")
+# In the order in which they were written.
+SETS = ("development", "phrases", "first_look", "second_look", "third_look", "held_out")
+# Never trained on and their misses never listed: the last three are what a figure for unseen wording rests on.
+SETS += ("prose", "ed_rows", "held_out_next")
 ORDER = ("emergency", "doctor", "self-care")
 
 
@@ -116,7 +118,22 @@ def figures(results: Sequence[Result]) -> list[str]:
         share("English-Chinese same level", same, pairs),
         share("abstained", abstained, len(results)),
         f"  Brier {brier(results):.3f}   calibration error {calibration_error(results):.3f}",
+        *five_levels(results),
     ]
+
+
+_GRADES = {Level.EMERGENCY: 2, Level.URGENT: 3, Level.SEMI_URGENT: 4, Level.ROUTINE: 5, Level.SELF_CARE: 5}
+
+
+def five_levels(results: Sequence[Result]) -> list[str]:
+    """Return agreement with emergency-department grades (1 and 2 count as one), where a set has them."""
+    pairs = [(max(2, r.case["grade"]), _GRADES[r.note.level]) for r in results if "grade" in r.case and r.note.level]
+    if not pairs:
+        return []
+    seen = sum((a - b) ** 2 for a, b in pairs)
+    expected = sum((a - b) ** 2 for a, _ in pairs for _, b in pairs) / len(pairs)
+    under, over = sum(b > a for a, b in pairs), sum(b < a for a, b in pairs)
+    return [f"  five levels: quadratic kappa {1 - seen / expected:.2f}   under {under}   over {over} of {len(pairs)}"]
 
 
 def agreement(results: Sequence[Result]) -> tuple[int, int]:
