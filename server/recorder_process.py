@@ -77,7 +77,8 @@ class RecorderProcess:
         """Use `start`."""
         self._process, self.channel, self._parts = process, channel, parts
         self._pieces = Pieces()
-        self._ready, self._over = asyncio.Event(), asyncio.Event()
+        self._ready, self._ended = asyncio.Event(), asyncio.Event()
+        self._said_bye = False
         self.has_relay = False
 
     @classmethod
@@ -106,7 +107,8 @@ class RecorderProcess:
             raise RecorderLost(type(error).__name__) from None
         finally:
             await asyncio.to_thread(self._parts.close)
-        if not self._over.is_set():
+            self._ended.set()
+        if not self._said_bye:
             raise RecorderLost("it ended by itself")
 
     async def ready(self) -> None:
@@ -126,7 +128,7 @@ class RecorderProcess:
         await self._say(b"stop\n")
         try:
             async with asyncio.timeout(STOP_S):
-                await self._over.wait()
+                await self._ended.wait()
         except TimeoutError:
             log.warning("recorder.did_not_stop")
         await self.kill()
@@ -152,6 +154,6 @@ class RecorderProcess:
                 self.has_relay = piece.kind is Kind.CONNECTED
                 tell(self.has_relay)
             case Kind.BYE:
-                self._over.set()
+                self._said_bye = True
             case _:
                 pass

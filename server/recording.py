@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -172,7 +171,7 @@ class RecordingLane:
 
     async def _read(self, process: RecorderProcess) -> None:
         try:
-            await process.read(lambda is_there: self._post(i.RecorderGap(not is_there)))
+            await process.read(self._note_relay)
         except RecorderLost as lost:
             log.warning("recorder.lost", extra={"error": str(lost)})
             if self._running is not None and self._running.process is process:
@@ -182,6 +181,11 @@ class RecordingLane:
             log.exception("recording.failed")
             self._post(i.RecorderFailed())
             self.put(Wish(e.SealRecording(), room_actor()))
+
+    def _note_relay(self, is_there: bool) -> None:
+        """A relay that is let go by our own wish leaves no gap of its own."""
+        if self._running is not None and self._running.is_on:
+            self._post(i.RecorderGap(not is_there))
 
     async def _switch(self, on: bool) -> None:
         running = self._running
@@ -194,13 +198,19 @@ class RecordingLane:
 
     async def _keep_tapped(self) -> None:
         running = self._running
-        if running is not None and running.is_on and not running.process.has_relay:
-            await self._tap(running.process.channel)
+        if running is None or not running.is_on or running.process.has_relay:
+            return
+        if not await self._tap(running.process.channel):
+            self._post(i.RecorderGap(True))  # tried again in a second
 
-    async def _tap(self, channel: str) -> None:
+    async def _tap(self, channel: str) -> bool:
+        """Let the room's relay tap, or not; tell whether it could: it is away, or has no such room yet."""
         room = str(self._visit_id)
-        with contextlib.suppress(RelayError):  # away, or the room is not there yet: tried again in a second
+        try:
             await self._relays.client_of(room).record(room, channel)
+        except RelayError:
+            return False
+        return True
 
     async def _seal(self) -> None:
         running, self._running = self._running, None

@@ -32,6 +32,7 @@ class DatabaseRecordings:
                 await unit.recordings.discard(visit_id, recording_id)
             else:
                 await unit.recordings.finish(visit_id, recording_id)
+                await unit.resources.project(visit_id)
 
     async def consent(self, visit_id: UUID, word: e.StoreConsent, actor: Actor) -> None:
         """

@@ -132,9 +132,9 @@ class Recording:
             case i.RecorderReady():
                 return self._release(Hold.STARTING) if self._is_opening else []
             case i.RecorderGap(is_gap):
-                if self.state not in (RecordingState.ON, RecordingState.GAP):
-                    return []
-                return self._hold(Hold.MEDIA) if is_gap else self._release(Hold.MEDIA)
+                if is_gap:
+                    return self._hold(Hold.MEDIA) if self.state is RecordingState.ON else []
+                return self._release(Hold.MEDIA) if Hold.MEDIA in self._holds else []
             case i.RecorderFailed():
                 return self._fail()
             case _:
@@ -183,9 +183,13 @@ class Recording:
         return [e.OpenRecording(seat.id)]
 
     def _hold(self, hold: Hold) -> list[e.Effect]:
+        had_media = self._holds == {Hold.MEDIA}
         self._holds.add(hold)
+        if hold is not Hold.MEDIA:
+            self._holds.discard(Hold.MEDIA)  # the room is not tapped now, so nothing would tell that it is back
         if self.state is not RecordingState.ON:
-            return self._tell()
+            was_tapped = self.state is RecordingState.GAP and had_media
+            return ([e.RecordMedia(False)] if was_tapped else []) + self._tell()
         self._move(_T.INTERRUPT)
         # When the recorder gets nothing the room stays tapped: the shell tries again, and tells when it is back.
         effects: list[e.Effect] = [] if hold is Hold.MEDIA else [e.RecordMedia(False)]

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from records.fhir import terminology as t
 from records.fhir.project_clinical import clinical_impression, composition, observations, questionnaire_response
+from records.fhir.project_recording import document_reference
 
 Json = dict[str, Any]
 
@@ -101,6 +102,15 @@ class TriageNote:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedMedia:
+    """A finished recording."""
+
+    id: UUID
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VisitRecord:
     """All that a visit's resources are made of."""
 
@@ -120,6 +130,7 @@ class VisitRecord:
     note: SignedNote | None = None
     lines: Sequence[Mapping[str, Any]] = ()
     """What each participant's line was fit for: role, verdict, reasons, score."""
+    recordings: Sequence[RecordedMedia] = ()
 
 
 def resource_id(visit_id: UUID, role: str) -> str:
@@ -141,6 +152,9 @@ def project(record: VisitRecord) -> list[Json]:
         found.append(clinical_impression(record, record.triage, resource_id(record.id, "triage")))
     if record.note is not None and record.practitioner is not None:
         found.append(composition(record, record.note, record.practitioner, resource_id(record.id, "note")))
+    for each in record.recordings:
+        period = {"start": fhir_instant(each.started_at), "end": fhir_instant(each.ended_at)}
+        found.append(document_reference(record, each, period))
     return found
 
 

@@ -14,6 +14,7 @@ from records.fhir.project import (
     ConsentAnswer,
     PatientRecord,
     PractitionerRecord,
+    RecordedMedia,
     SignedNote,
     StateChange,
     TriageNote,
@@ -64,6 +65,11 @@ async def _record(reader: Unit, visit_id: UUID) -> VisitRecord:
         triage=await _triage(reader, visit_id),
         note=await _note(reader, visit_id),
         lines=visit.line_record or (),
+        recordings=[
+            RecordedMedia(each.id, each.started_at, each.ended_at)
+            for each in await reader.recordings.of_visit(visit_id)
+            if each.ended_at is not None
+        ],
     )
 
 

@@ -99,6 +99,8 @@ class Recordings(Repository):
 
     async def sweep(self) -> int:
         """Delete rows whose term is over and that no legal hold keeps, and those of erased patients."""
+        from records.store.resources import Write  # unit.py loads this module
+
         held = select(legal_hold.c.patient_id).where(legal_hold.c.lifted_at.is_(None))
         erased = select(patient.c.id).where(patient.c.erased_at.is_not(None))
         rows = await self._run(
@@ -113,12 +115,14 @@ class Recordings(Repository):
         )
         media = retention.RetentionClass.MEDIA
         over = [
-            (row.id, row.visit_id)
+            (row.id, row.visit_id, row.is_erased)
             for row in rows
             if row.is_erased or retention.ends(media, row.started_at) <= self._unit.now
         ]
-        for recording_id, visit_id in over:
+        for recording_id, visit_id, is_erased in over:
             await self._run(delete(recording).where(recording.c.id == recording_id))
+            if not is_erased:  # an erased patient's resources are sealed tombstones already
+                await self._unit.resources.delete("DocumentReference", str(recording_id), Write(origin="visit"))
             await self._audit("D", visit_id, recording_id, "term over")
         return len(over)
 

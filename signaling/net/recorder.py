@@ -83,7 +83,7 @@ class Recorder:
         self._files = Files(out)
         self._listener = listener
         self._relay: socket.socket | None = None
-        self._tape = Tape(time.monotonic())
+        self._tape = Tape()
         self._loop = asyncio.get_running_loop()
 
     async def run(self, commands: asyncio.StreamReader) -> None:

@@ -28,6 +28,13 @@ export function missing(recorded) {
     .sort((a, b) => a.since_ms - b.since_ms);
 }
 
+/** The next moment of which there is something, `at` itself when there is. @param {Part[]} parts @param {number} at ms */
+export function nextMedia(parts, at) {
+  if (parts.some((part) => part.start_ms <= at && at < part.start_ms + part.duration_ms)) return at;
+  const later = parts.map((part) => part.start_ms).filter((start) => start > at);
+  return later.length ? Math.min(...later) : at;
+}
+
 /** Several files, played as one. */
 class Player {
   /** @type {{part: Part, video: HTMLVideoElement}[]} */
@@ -81,15 +88,28 @@ class Player {
 
   /** @param {number} ms */
   #jump(ms) {
+    this.#jumpTo(ms);
+    this.#tick();
+  }
+
+  /** @param {number} ms */
+  #jumpTo(ms) {
     this.#now = ms;
     this.#since = performance.now();
-    this.#tick();
   }
 
   #tick() {
     if (this.#isPlaying && this.#position() >= this.#duration) this.#pause();
+    if (this.#isPlaying) this.#skipPause();
     for (const file of this.#files) this.#follow(file.video, (this.#position() - file.part.start_ms) / 1000, file.part.duration_ms / 1000);
     this.#draw();
+  }
+
+  /** Where nothing was recorded there is nothing to watch: go to where it went on. */
+  #skipPause() {
+    const at = this.#position();
+    const next = nextMedia(this.#files.map(({ part }) => part), at);
+    if (next > at) this.#jumpTo(next);
   }
 
   /** Bring one file to the clock. @param {HTMLVideoElement} video @param {number} wanted @param {number} length */

@@ -155,6 +155,7 @@ class FakeWeb:
 
     visit: dict[str, Any] = field(default_factory=new_visit)
     rows: list[dict[str, Any]] = field(default_factory=lambda: [new_row()])
+    recordings: list[dict[str, Any]] = field(default_factory=list)
     case: dict[str, Any] = field(default_factory=new_case)
     signed_in: bool = False
     problems: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -220,6 +221,8 @@ class Routes:
             return problem(*self.fake.problems[key])
         if key == "POST /visits":
             return web.json_response({"visit_id": VISIT_ID, "patient_id": "p1", "link": "/visit#t=NEW"}, status=201)
+        if key.endswith("/recordings"):
+            return web.json_response({"recordings": self.fake.recordings})
         if "/visits/" in key:
             return self.case(key.split("/", 3)[-1] if key.count("/") > 2 else "", request, body)
         answer = self.answer(key, body)

@@ -228,6 +228,24 @@ class TestGap:
         assert last(visit, DOCTOR) == m.Recording("on")
 
 
+    def test_the_recorder_that_is_untapped_by_a_pause_does_not_hold_it_up(self) -> None:
+        visit = recorded()
+        visit.say(PATIENT, NO)
+        visit.recorder(i.RecorderGap(True))
+        visit.say(PATIENT, YES)
+        visit.recorder(i.ConsentStored(PATIENT, True))
+        assert last(visit, DOCTOR) == m.Recording("on")
+
+    def test_paused_while_the_relay_is_away_it_is_untapped_and_goes_on(self) -> None:
+        visit = recorded()
+        visit.recorder(i.RecorderGap(True))
+        visit.say(DOCTOR, m.Record("pause"))
+        assert wishes(visit) == [e.RecordMedia(False)]
+        visit.say(DOCTOR, m.Record("resume"))
+        assert last(visit, DOCTOR) == m.Recording("on")
+        assert wishes(visit)[-1] == e.RecordMedia(True)
+
+
 class TestEnd:
     """sealed"""
 

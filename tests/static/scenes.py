@@ -144,6 +144,18 @@ async def begin_call(page: Page, fake: FakeWeb) -> None:
     await page.wait_for_selector(".chat-list li")
 
 
+async def ask_recording(page: Page, fake: FakeWeb) -> None:
+    """The doctor would like to record."""
+    await begin_call(page, fake)
+    await fake.push("patient", "recording", {"state": "consent-pending", "because": "consent", "ask": True})
+
+
+async def be_recorded(page: Page, fake: FakeWeb) -> None:
+    """The mark, and the way to take the yes back."""
+    await begin_call(page, fake)
+    await fake.push("patient", "recording", {"state": "on", "because": "", "ask": False})
+
+
 async def leave_call(page: Page, fake: FakeWeb) -> None:
     """Press leave and confirm."""
     await page.locator(".bar-button.danger").click()
@@ -194,6 +206,7 @@ async def ring(page: Page, fake: FakeWeb) -> None:
     await page.wait_for_selector(f"text={DOCTOR['display']}")
 
 
+CALL = {"consents": CONSENTS, "place_given": True, "intake_final": True, "state": "in_consult"}
 PATIENT: dict[str, Scene] = {
     "language": Scene("/visit", {}, _step("language")),
     "consents": Scene("/visit", {}, _step("consents"), lambda page, fake: page.locator("button.large").first.click()),
@@ -239,6 +252,8 @@ PATIENT: dict[str, Scene] = {
     ),
     "call": patient("in_consult", "call", begin_call),
     "call on hold": patient("in_consult", "call", hold),
+    "asked to be recorded": Scene("/visit", CALL, ".recording-mark.asks button", ask_recording),
+    "recorded": Scene("/visit", CALL, ".recording-mark.on button", be_recorded),
     "left the call": patient("in_consult", "left", leave_call),
     "ended": patient("wrap_up", "ended"),
     "summary": Scene("/visit", {"consents": CONSENTS, "state": "completed", "has_summary": True}, ".summary .panel"),
@@ -348,6 +363,27 @@ async def weak_line(page: Page, fake: FakeWeb) -> None:
     await page.wait_for_selector("dialog [data-verdict=weak]")
 
 
+async def see_recordings(page: Page, fake: FakeWeb) -> None:
+    """One that was cut off, with a gap, in the player."""
+    gap = {"track": 1, "since_ms": 61_000, "until_ms": 75_000, "cause": "network"}
+    tracks = [{"kind": "audio", "source": "microphone"}, {"kind": "video", "source": "camera"}]
+    part = {"part": 0, "seat": "s_patient", "start_ms": 400, "duration_ms": 300_000, "is_finished": False,
+            "tracks": tracks, "gaps": [gap]}  # fmt: skip
+    fake.recordings.append(
+        {"id": "00000000-0000-4000-8000-0000000000aa", "started_at": "2026-11-22T09:30:00Z", "ended_at": None,
+         "is_finished": False, "duration_ms": 300_400, "parts": [part, {**part, "part": 1, "seat": "s_doctor"}]}
+    )  # fmt: skip
+    await to_sign(page, fake)
+    await page.locator(".recorded summary").click()
+    await page.locator(".recorded .actions button").click()
+
+
+async def recorded(page: Page, fake: FakeWeb) -> None:
+    """The doctor's own mark, and the buttons."""
+    await in_call(page, fake)
+    await fake.push("doctor", "recording", {"state": "gap", "because": "paused", "ask": False})
+
+
 async def dropped(page: Page, fake: FakeWeb) -> None:
     """The patient's side is lost for five minutes."""
     await in_call(page, fake)
@@ -405,6 +441,8 @@ CONSOLE: dict[str, Scene] = {
     "another level": Scene("/console", {}, ".decision [aria-invalid]", override),
     "taken": Scene("/console", {}, ".note textarea", claim),
     "in the call": Scene("/console", {}, ".invite input", in_call),
+    "recording paused": Scene("/console", {}, ".recording-mark.gap", recorded),
+    "recordings": Scene("/console", {}, ".player video", see_recordings),
     "connection lost": Scene("/console", {}, ".line-actions button", dropped),
     "to be signed": Scene("/console", {}, ".note .actions .primary", to_sign),
     "signed": Scene("/console", {}, ".note .notice.calm", signed),

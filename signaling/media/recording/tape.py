@@ -18,6 +18,7 @@ from signaling.media.recording.source import REPORT_PATIENCE_S, Frame, Loss, Sou
 MAX_SOURCES = 64  # of a room's 64 links
 MAX_PARTS = 1000  # a seat that changes its tracks without end must not fill the disk with headers
 OTHER_TRACK_S = 2.0  # a seat's second track is waited for before its file begins
+LEAD_S = 0.5  # what comes first was captured that much earlier at most; on a slower line it is moved to 0 ms
 CLOSE_AFTER_S = 10.0  # nothing of a seat for so long: its file ends, the next begins when it is back
 TOGETHER = ("microphone", "camera")
 
@@ -41,8 +42,8 @@ class _Group:
 class Tape:
     """All files of one recording."""
 
-    def __init__(self, origin: float) -> None:
-        """Begin at `origin`: the recording's 0 ms."""
+    def __init__(self, origin: float | None = None) -> None:
+        """Begin at `origin`, the recording's 0 ms; None: just before the first packet."""
         self._origin = origin
         self._groups: dict[Key, _Group] = {}
         self._tracks: dict[int, Source] = {}
@@ -53,6 +54,8 @@ class Tape:
         """Take one message; what follows from it comes from `handle_timer`."""
         match message:
             case wire.Packet(track):
+                if self._origin is None:
+                    self._origin = message.arrived_at - LEAD_S
                 source = self._tracks.get(track)
                 if source is not None:
                     source.receive(message)
@@ -161,6 +164,7 @@ class Tape:
             group.early.clear()
             return []
         start = min(item.at for items in group.early.values() for item in items if isinstance(item, Frame))
+        assert self._origin is not None, "a packet came"
         start = max(start, self._origin)
         number, self._parts = self._parts, self._parts + 1
         group.places = {name: place for place, name in enumerate(tracks)}
@@ -173,8 +177,7 @@ class Tape:
         effects: list[e.Effect] = []
         for name, items in group.early.items():
             for item in items:
-                if isinstance(item, Loss) or item.at >= self._origin:
-                    effects += group.part.put(group.places[name], item)
+                effects += group.part.put(group.places[name], item)
         group.early.clear()
         return effects
 
@@ -189,6 +192,7 @@ class Tape:
         return effects
 
     def _ms(self, at: float) -> int:
+        assert self._origin is not None, "a packet came"
         return max(0, round((at - self._origin) * 1000))
 
 

@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from records.crypto.stream import HEADER_BYTES, Kind
 from records.erasure import ErasureBasis
@@ -37,6 +39,13 @@ def written(folder: Path, key: MediaKey, *, finish: bool = True) -> Path:
     else:
         writer.close()
     return folder / files.file_name(key.recording_id, 0)
+
+
+async def referenced(store: Store, key: MediaKey) -> Any:
+    """The stored row of a recording's DocumentReference, None for none."""
+    query = text("select deleted from resource where type = 'DocumentReference' and id = :id")
+    async with store.database.unit(SYSTEM) as unit:
+        return (await unit.connection.execute(query, {"id": str(key.recording_id)})).one_or_none()
 
 
 class TestRows:
@@ -79,6 +88,22 @@ class TestRows:
         async with store.database.unit(SYSTEM) as unit:
             assert await unit.recordings.sweep() == 1
             assert await unit.recordings.gone({key.recording_id}) == {key.recording_id}
+
+    async def test_a_finished_one_is_a_document_reference_until_its_term_is_over(self, store: Store) -> None:
+        visit, key = await begun(store)
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.resources.project(visit.id)
+        assert await referenced(store, key) is None
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.recordings.finish(visit.id, key.recording_id)
+            await unit.resources.project(visit.id)
+        found = await referenced(store, key)
+        assert found is not None and not found.deleted
+        store.clock.advance(THREE_YEARS_S)
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.recordings.sweep()
+        gone = await referenced(store, key)
+        assert gone is not None and gone.deleted
 
     async def test_a_legal_hold_keeps_it(self, store: Store) -> None:
         visit, _ = await begun(store)
