@@ -31,6 +31,7 @@ from signaling.states import Role
 # writes faster waits (its own reader); a relay that tells more than this has a fault, and the room begins anew.
 MAX_INBOX = 1024
 CLOSE_TAKEN_OVER = 4409
+CLOSE_SESSION_OVER = 4401
 CLOSE_GOING_AWAY = 1001
 CLOSE_TRY_AGAIN = 1013
 
@@ -73,6 +74,13 @@ class _Joined:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Barred:
+    """A session is over: logged out, revoked, expired."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Gone:
     seat: str
     socket: SeatSocket
@@ -99,7 +107,8 @@ class _Place:
 
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
-_Input = _Joined | _Gone | _Said | _Asked | _Place | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
+_FromPages = _Joined | _Barred | _Gone | _Said | _Asked | _Place
+_Input = _FromPages | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
 _STORE = (e.Transition, e.StoreChat, e.StorePath, e.RenewLease, e.StoreLines)
 _RECORDING = (e.StoreConsent, e.OpenRecording, e.RecordMedia, e.SealRecording)
 _STORE_RESULTS = (
@@ -149,12 +158,13 @@ class Room:
         is_quiet = self._inbox.empty() and self._store.is_idle and self._media.is_idle and self._recording.is_idle
         return is_quiet and not self._sockets and not self._devices and self.core.is_deserted
 
-    def sessions(self) -> dict[str, list[SeatSocket]]:
-        """Return the sockets of each session."""
-        found: dict[str, list[SeatSocket]] = {}
-        for seat, socket in self._sockets.items():
-            found.setdefault(self._tickets[seat].session_id, []).append(socket)
-        return found
+    def sessions(self) -> frozenset[str]:
+        """Return the sessions of everybody who has been seated: media may flow while a socket is away."""
+        return frozenset(ticket.session_id for ticket in self._tickets.values())
+
+    def bar(self, session_id: str) -> None:
+        """A session is over: close its sockets and end its media."""
+        self._post(_Barred(session_id))
 
     async def join(self, ticket: SeatTicket, socket: SeatSocket, hello: m.ClientEnvelope) -> None:
         """Seat a page. Raises what the core refuses with."""
@@ -222,6 +232,8 @@ class Room:
         match item:
             case _Joined():
                 self._seat(item, now)
+            case _Barred(session_id):
+                self._bar(session_id, now)
             case _Gone(seat, socket):
                 if self._sockets.get(seat) is socket:
                     del self._sockets[seat]
@@ -296,6 +308,14 @@ class Room:
             return []
         socket.close(code, reason)
         return self.core.seat_disconnected(seat, self._around.clock.monotonic())
+
+    def _bar(self, session_id: str, now: float) -> None:
+        for seat in [seat for seat, ticket in self._tickets.items() if ticket.session_id == session_id]:
+            del self._tickets[seat]
+            socket = self._sockets.pop(seat, None)
+            if socket is not None:
+                socket.close(CLOSE_SESSION_OVER, "session over")
+            self._carry_out(self.core.seat_disconnected(seat, now, is_barred=True))
 
     def _answer_device(self, answer: DeviceAnswer) -> None:
         future = self._devices.pop(answer.link, None)

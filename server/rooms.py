@@ -32,7 +32,6 @@ LEASE_SWEEP_S = 5.0  # a practitioner's dead tab is noticed this much after its 
 LOOK_S = 1.0  # what another node changed is shown this much later; one small query whatever the number of rooms
 SESSION_CHECK_S = 1.0  # revoked sessions are closed within 2 s (ASVS 7.4, security.md §13, 9)
 DESERTED_SWEEP_S = 30.0  # a room costs a few kB; one that is reopened costs a read
-CLOSE_SESSION_OVER = 4401
 # One web process carries 1,000 sessions (security.md §12); rooms of two. The rest is refused with 1013, not swapped.
 MAX_ROOMS = 1_000
 
@@ -65,6 +64,9 @@ class RoomsStore(VisitStore, Protocol):
 
     async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
         """Return which of these sessions are neither revoked nor over, and note that they are in use."""
+
+    async def live_device_tokens(self, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        """Return which of these device tokens, by hash, are neither revoked nor over."""
 
     def forget(self, visit_id: UUID) -> None:
         """The room is closed."""
@@ -117,6 +119,7 @@ class Rooms:
             group.create_task(_every(LEASE_SWEEP_S, self._expire_leases))
             group.create_task(_every(LOOK_S, self._look))
             group.create_task(_every(SESSION_CHECK_S, self._check_sessions))
+            group.create_task(_every(SESSION_CHECK_S, self._check_devices))
             group.create_task(_every(DESERTED_SWEEP_S, self._forget_deserted))
             if started is not None:
                 started.set()
@@ -250,16 +253,24 @@ class Rooms:
                 room.refresh()
 
     async def _check_sessions(self) -> None:
-        sockets: dict[str, list[SeatSocket]] = {}
-        for room in self._rooms.values():
-            for session, open_sockets in room.sessions().items():
-                sockets.setdefault(session, []).extend(open_sockets)
-        if not sockets:
+        sitting = {session: room for room in self._rooms.values() for session in room.sessions()}
+        if not sitting:
             return
-        live = await self._wiring.store.live_sessions(list(sockets))
-        for session in sockets.keys() - live:
-            for socket in sockets[session]:
-                socket.close(CLOSE_SESSION_OVER, "session over")
+        live = await self._wiring.store.live_sessions(list(sitting))
+        for room in list(self._rooms.values()):
+            for session in room.sessions() & (sitting.keys() - live):
+                room.bar(session)
+
+    async def _check_devices(self) -> None:
+        """End the links of devices whose token was revoked or has run out."""
+        holders = self.devices.holders()
+        if not holders:
+            return
+        live = await self._wiring.store.live_device_tokens(list({holder.token_hash for holder in holders.values()}))
+        for link, holder in holders.items():
+            if holder.token_hash not in live:
+                self.devices.forget(link)
+                await (await self.room(holder.visit_id)).device_left(link)
 
     async def _forget_deserted(self) -> None:
         for visit_id, room in list(self._rooms.items()):

@@ -62,6 +62,11 @@ class DatabaseSweeps:
         async with self._database.unit(room_actor()) as unit:
             return await unit.sessions.live(sessions)
 
+    async def live_device_tokens(self, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        """Return which of these device tokens, by hash, are neither revoked nor over."""
+        async with self._database.unit(room_actor()) as unit:
+            return await unit.links.live_device_tokens(hashes)
+
 
 class DatabaseVisits(DatabaseSweeps, MediaEvents):
     """What rooms read and write, each call one unit of work."""

@@ -94,10 +94,12 @@ class Consultation:
         effects += self._welcome(seat, arrival, is_same_page)
         return effects + self._after(now)
 
-    def seat_disconnected(self, seat: str, now: float) -> list[e.Effect]:
-        """The seat's socket is gone. That is no leave."""
+    def seat_disconnected(self, seat: str, now: float, *, is_barred: bool = False) -> list[e.Effect]:
+        """The seat's socket is gone: that is no leave. Barred: its session is over, and its media ends too."""
         if seat not in self._seats:
             return []
+        if is_barred:
+            return self._links.abandon(self._seats[seat]) + self.seat_disconnected(seat, now)
         self._seats[seat].is_connected = False
         self._seats.is_changed |= self._seats[seat].note_reach(now)
         return [*self._after(now), e.TellQueue()]

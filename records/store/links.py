@@ -1,5 +1,6 @@
 """Links into a visit: a person's join link, used by one session, and a device's WHIP or WHEP token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,6 +89,11 @@ class Links(Repository):
         self._check_window(row)
         await self._audit("E", row.visit_id, row.kind)
         return row.visit_id, row.kind
+
+    async def live_device_tokens(self, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        """Return which of these tokens, by hash, are neither revoked nor over: a device's link lives by its token."""
+        live = link.c.token_hash.in_(hashes) & link.c.revoked_at.is_(None) & (link.c.expires_at > self._unit.now)
+        return frozenset((await self._run(select(link.c.token_hash).where(live))).scalars())
 
     async def _insert(self, visit_id: UUID, kind: str, role: str, window: tuple[datetime, datetime]) -> str:
         token, hashed = new_token()

@@ -12,6 +12,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from records.errors import LinkExpired, LinkRevoked, LinkUnknown
+from records.store.tokens import token_hash
+from server.device_sessions import Holder
 from server.errors import BodyTooLarge, NotFound, ServerError, TooManyRequests
 from server.keys import CLOCK, DATABASE, RELAYS, ROOMS, SETTINGS
 from server.rooms import TooManyRooms
@@ -177,7 +179,7 @@ async def _begin(request: web.Request, kind: Kind) -> web.Response:
         {
             "Content-Type": SDP_TYPE,
             "Location": f"/{kind}/{visit_id}/{link}",
-            "ETag": request.app[ROOMS].devices.remember(link, offer).etag,
+            "ETag": request.app[ROOMS].devices.remember(link, offer, Holder(visit_id, _hash(request))).etag,
             "Accept-Patch": FRAGMENT_TYPE,
         }
     )
@@ -243,6 +245,11 @@ async def _authorised(request: web.Request, kind: Kind) -> UUID:
     if str(visit_id) != request.match_info["visit_id"].lower() or token_kind != kind:
         raise NotFound
     return visit_id
+
+
+def _hash(request: web.Request) -> bytes:
+    """Return the hash of the request's token, by which its session lives."""
+    return token_hash(request.headers["Authorization"].partition(" ")[2].strip())
 
 
 def _kind(request: web.Request) -> Kind:

@@ -29,6 +29,7 @@ class FakeVisitStore:
         self.is_away = False
         self.written: list[str] = []
         self.revoked: set[str] = set()
+        self.revoked_tokens: set[bytes] = set()
         self.changed = asyncio.Event()
 
     async def view(self, visit_id: UUID) -> i.VisitView:
@@ -92,6 +93,10 @@ class FakeVisitStore:
     async def expire_leases(self) -> Sequence[UUID]:
         self._reach()
         return []
+
+    async def live_device_tokens(self, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        self._reach()
+        return frozenset(hashes) - self.revoked_tokens
 
     async def live_sessions(self, sessions: Sequence[str]) -> frozenset[str]:
         self._reach()

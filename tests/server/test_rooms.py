@@ -294,6 +294,18 @@ class TestRightToBeThere:
 
         live(scenario)
 
+    def test_its_media_ends_too(self) -> None:
+        async def scenario(process: Live) -> None:
+            page = await process.join(PATIENT)
+            await page.say(m.Publish(1, "v=0", {"0": "camera"}))
+            await page.hear(m.Published)
+            process.store.revoked.add("session of s_patient")
+            assert await page.end() == (4401, "session over")
+            await asyncio.sleep(0.1)
+            assert "close_link" in process.relay.kinds()
+
+        live(scenario)
+
     def test_database_away_closes_nobody(self) -> None:
         async def scenario(process: Live) -> None:
             page = await process.join(PATIENT)

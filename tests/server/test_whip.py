@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp import ClientResponse
@@ -15,6 +15,7 @@ from aiohttp import ClientResponse
 from server.auth import passwords
 from server.http import whip
 from server.turn import Turn
+from server.visit_store import room_actor
 from tests.server.live_clinic import LiveClinic, open_clinic
 
 OFFER = (
@@ -235,3 +236,21 @@ class TestTurn:
         monkeypatch.setattr(whip, "turn_of", lambda settings: turn)
         links = (await devices.post()).headers.getall("Link")
         assert [link.partition(";")[0] for link in links] == ["<turn:turn.example>", "<turns:turn.example>"]
+
+
+class TestTokenThatEnds:
+    """A session lives by its token: revoked, its link is closed within 2 s."""
+
+    async def test_revoked_token_ends_the_running_link(self, clinic: LiveClinic, devices: Devices) -> None:
+        response = await devices.post()
+        link = response.headers["Location"].rpartition("/")[2]
+        async with clinic.database.unit(room_actor()) as unit:
+            await unit.links.revoke(UUID(devices.visit_id))
+        async with asyncio.timeout(3):
+            while ("close_link", devices.visit_id, link) not in clinic.relay.asked:
+                await asyncio.sleep(0.05)
+
+    async def test_a_living_token_keeps_it(self, clinic: LiveClinic, devices: Devices) -> None:
+        await devices.post()
+        await asyncio.sleep(1.2)  # a look of the rooms
+        assert "close_link" not in clinic.relay.kinds()
