@@ -74,8 +74,8 @@ class _Joined:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Barred:
-    """A session is over: logged out, revoked, expired."""
+class Barred:
+    """A session is over (logged out, revoked, expired): its sockets are closed, its media ends."""
 
     session_id: str
 
@@ -107,7 +107,7 @@ class _Place:
 
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
-_FromPages = _Joined | _Barred | _Gone | _Said | _Asked | _Place
+_FromPages = _Joined | Barred | _Gone | _Said | _Asked | _Place
 _Input = _FromPages | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
 _STORE = (e.Transition, e.StoreChat, e.StorePath, e.RenewLease, e.StoreLines)
 _RECORDING = (e.StoreConsent, e.OpenRecording, e.RecordMedia, e.SealRecording)
@@ -162,10 +162,6 @@ class Room:
         """Return the sessions of everybody who has been seated: media may flow while a socket is away."""
         return frozenset(ticket.session_id for ticket in self._tickets.values())
 
-    def bar(self, session_id: str) -> None:
-        """A session is over: close its sockets and end its media."""
-        self._post(_Barred(session_id))
-
     async def join(self, ticket: SeatTicket, socket: SeatSocket, hello: m.ClientEnvelope) -> None:
         """Seat a page. Raises what the core refuses with."""
         assert isinstance(hello.message, m.Hello), "the socket reads a hello first"
@@ -191,7 +187,7 @@ class Room:
         """End a device's link."""
         await self._inbox.put(i.DeviceLeft(link))
 
-    def tell(self, item: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved | m.QueuePlace) -> None:
+    def tell(self, item: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved | m.QueuePlace | Barred) -> None:
         """Take what the relay or the queue says. Never waits."""
         self._post(_Place(item) if isinstance(item, m.QueuePlace) else item)
 
@@ -232,7 +228,7 @@ class Room:
         match item:
             case _Joined():
                 self._seat(item, now)
-            case _Barred(session_id):
+            case Barred(session_id):
                 self._bar(session_id, now)
             case _Gone(seat, socket):
                 if self._sockets.get(seat) is socket:

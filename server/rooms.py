@@ -16,7 +16,7 @@ from server.clock import Clock
 from server.device_sessions import DeviceSessions
 from server.places import places
 from server.recording import Recorders
-from server.room import Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
+from server.room import Barred, Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
 from server.room_store import VisitStore
 from server.turn import Turn
 from signaling import inputs as i
@@ -259,7 +259,7 @@ class Rooms:
         live = await self._wiring.store.live_sessions(list(sitting))
         for room in list(self._rooms.values()):
             for session in room.sessions() & (sitting.keys() - live):
-                room.bar(session)
+                room.tell(Barred(session))
 
     async def _check_devices(self) -> None:
         """End the links of devices whose token was revoked or has run out."""
