@@ -86,4 +86,4 @@ def searchable(type_: str) -> dict[str, Any]:
     return found
 
 
-AUDIT_PARAMETERS = ("_id", "action", "date", "entity", "outcome", "patient")
+AUDIT_PARAMETERS = ("_id", "action", "agent", "date", "entity", "outcome", "patient", "subtype")

@@ -25,6 +25,9 @@ class AuditQuery:
     """(FHIR type or our own, id)"""
     actions: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+    subtypes: tuple[str, ...] = ()
+    """Codes of restful-interaction."""
     times: tuple[tuple[datetime | None, datetime | None], ...] = ()
     """Half-open intervals, all of which must hold."""
     visible_patients: frozenset[str] | None = None
@@ -32,6 +35,13 @@ class AuditQuery:
     after: int = 0
     count: int = 50
     is_descending: bool = False
+
+
+# As records/fhir/project_audit.py tells it.
+_SUBTYPE = (
+    "case when leaf ->> 'detail' like 'search%' then 'search' else case leaf ->> 'action' when 'C' then 'create'"
+    " when 'R' then 'read' when 'U' then 'update' when 'D' then 'delete' else 'operation' end end"
+)
 
 
 async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRecord]:
@@ -62,6 +72,8 @@ def _conditions(query: AuditQuery, values: list[Any]) -> list[str]:
     any_of("(leaf ->> 'patient')", query.patients)
     any_of("(leaf ->> 'action')", query.actions)
     any_of("(leaf ->> 'outcome')", query.outcomes)
+    any_of("(leaf ->> 'actor')", query.actors)
+    any_of(_SUBTYPE, query.subtypes)
     any_of("(leaf ->> 'entity_type') || '/' || (leaf ->> 'entity')", [f"{t}/{i}" for t, i in query.entities])
     if query.visible_patients is not None:
         values.append(list(query.visible_patients))

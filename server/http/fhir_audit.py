@@ -21,14 +21,15 @@ from server.http.fhir_call import Call
 _OURS = {"Encounter": "visit", "Patient": "patient", "Practitioner": "account"}
 
 
-async def read_audit_event(unit: Unit, access: Access, id_: str) -> bytes:
+async def read_audit_event(unit: Unit, call: Call, id_: str) -> bytes:
     """Give one AuditEvent. Raises ResourceUnknown."""
+    access = call.access
     _refuse_granular(access)
     number = int(id_) if id_.isdecimal() and len(id_) <= 18 else 0
     found = await find_audit_entries(unit, AuditQuery((number,), visible_patients=access.patients, count=1))
     if not found:
         raise ResourceUnknown(f"there is no AuditEvent {id_}")
-    return _content(found[0])
+    return _content(call, found[0])
 
 
 async def search_audit_events(unit: Unit, call: Call, pairs: Iterable[tuple[str, str]]) -> bytes:
@@ -45,7 +46,7 @@ async def search_audit_events(unit: Unit, call: Call, pairs: Iterable[tuple[str,
             effective.append((name, value))
     records = await find_audit_entries(unit, query)
     page = records[: query.count]
-    entries = [Entry(f"{call.base}/AuditEvent/{r.number}", _content(r)) for r in page]
+    entries = [Entry(f"{call.base}/AuditEvent/{r.number}", _content(call, r)) for r in page]
     own = [(n, v) for n, v in effective if n != "_after"]
     links = [("self", _url(call, own))]
     if len(records) > query.count and page:
@@ -63,8 +64,8 @@ def _url(call: Call, pairs: list[tuple[str, str]]) -> str:
     return f"{call.base}/AuditEvent" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
-def _content(record: AuditRecord) -> bytes:
-    return text.dumps(audit_event(record))
+def _content(call: Call, record: AuditRecord) -> bytes:
+    return text.dumps(audit_event(record, call.base))
 
 
 def _ids(query: AuditQuery, value: str) -> AuditQuery:
@@ -91,6 +92,15 @@ def _actions(query: AuditQuery, value: str) -> AuditQuery:
 
 def _outcomes(query: AuditQuery, value: str) -> AuditQuery:
     return replace(query, outcomes=_codes(value))
+
+
+def _agents(query: AuditQuery, value: str) -> AuditQuery:
+    """`client-id` or `system|client-id`: a chain to an identifier is not needed, as agents are no resources here."""
+    return replace(query, actors=_codes(value))
+
+
+def _subtypes(query: AuditQuery, value: str) -> AuditQuery:
+    return replace(query, subtypes=_codes(value))
 
 
 def _codes(value: str) -> tuple[str, ...]:
@@ -140,6 +150,9 @@ _READERS: Mapping[str, Callable[[AuditQuery, str], AuditQuery]] = {
     "action": _actions,
     "outcome": _outcomes,
     "date": _dates,
+    "agent": _agents,
+    "agent:identifier": _agents,
+    "subtype": _subtypes,
     "_count": _count,
     "_sort": _sort,
     "_after": _after,

@@ -35,6 +35,7 @@ from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_audit import read_audit_event
 from server.http.fhir_call import Call, answer, status_of
+from server.http.fhir_provenance import is_given
 from server.http.fhir_search import searchset_of
 from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 
@@ -57,6 +58,8 @@ async def bundle(call: Call) -> web.Response:
     if body["resourceType"] != "Bundle":
         raise BadRequest("post a Bundle to the base, other resources to their type", path="resourceType")
     validate(body)
+    if is_given(call):
+        raise NotSupported("put a Provenance for a Bundle's entries into the Bundle; it may name them by fullUrl")
     steps = steps_of(body, call.base)
     if body["type"] == "transaction":
         return _answer(call, "transaction-response", await _transaction(call, steps))
@@ -215,7 +218,7 @@ async def _get(call: Call, unit: Unit, step: Step) -> Done:
     if step.id:
         call.need(step.type, "read", "r")
         if step.type == "AuditEvent":
-            return Done(200, content=await read_audit_event(unit, call.access, step.id))
+            return Done(200, content=await read_audit_event(unit, call, step.id))
         stored = await unit.resources.read(call.access, step.type, step.id)
         if step.if_none_match == str(stored.version):
             return Done(304, stored)

@@ -29,6 +29,7 @@ from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_call import Call, answer, outcome, version_headers
+from server.http.fhir_provenance import is_given, keep
 
 Json = dict[str, Any]
 # Parameters that say how to answer, not which resource is meant.
@@ -40,11 +41,11 @@ async def create(call: Call) -> web.Response:
     call.supports(call.type, "create")
     resource = await checked_resource(call, call.type)
     criteria = parse_qsl(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
-    shared = None if criteria else call.asks("create", resource={**resource, "id": str(uuid4())})
+    shared = None if criteria or is_given(call) else call.asks("create", resource={**resource, "id": str(uuid4())})
     if shared is not None and (created := await call.database.resource_groups.create(shared)) is not None:
         return written(call, created)
     async with call.database.unit(call.actor) as unit:
-        stored = await create_in(call, unit, resource, criteria)
+        stored = await keep(call, unit, await create_in(call, unit, resource, criteria))
     return written(call, stored)
 
 
@@ -67,13 +68,13 @@ async def update(call: Call) -> web.Response:
     resource = await checked_resource(call, call.type, call.id)
     how = Write(call.if_match(), call.request.headers.get("If-None-Match") == "*", access=call.access)
     shared = call.asks("update", id=call.id, resource=resource, expected_version=how.expected_version)
-    if shared is not None and not how.must_be_new:
+    if shared is not None and not how.must_be_new and not is_given(call):
         changed = await call.database.resource_groups.update(shared)
         if changed is not None:
             return written(call, changed)
     async with call.database.unit(call.actor) as unit:
         call.need(call.type, "update", "u")
-        stored = await unit.resources.save(resource, how)
+        stored = await keep(call, unit, await unit.resources.save(resource, how))
     return written(call, stored)
 
 
@@ -85,7 +86,7 @@ async def conditional_update(call: Call) -> web.Response:
     if not criteria:
         raise BadRequest("PUT needs an id or search criteria")
     async with call.database.unit(call.actor) as unit:
-        stored = await update_in(call, unit, resource, criteria)
+        stored = await keep(call, unit, await update_in(call, unit, resource, criteria))
     return written(call, stored)
 
 
@@ -106,7 +107,7 @@ async def patch(call: Call) -> web.Response:
     """PATCH [type]/[id]"""
     body = await call.body()
     async with call.database.unit(call.actor) as unit:
-        stored = await _patched(call, unit, call.id, body)
+        stored = await keep(call, unit, await _patched(call, unit, call.id, body))
     return written(call, stored)
 
 
@@ -121,7 +122,7 @@ async def conditional_patch(call: Call) -> web.Response:
         found = await match(call, unit, call.type, criteria)
         if found is None:
             raise ResourceUnknown(f"no {call.type} matches the criteria")
-        stored = await _patched(call, unit, found.id, body)
+        stored = await keep(call, unit, await _patched(call, unit, found.id, body))
     return written(call, stored)
 
 
