@@ -78,7 +78,9 @@ class Reporter:
 
     def _retransmit(self, link: Link, ssrc: int, sequences: tuple[int, ...], now: float) -> None:
         output = link.peer.outputs.get(ssrc)
-        if output is not None:
+        # Without RTX the same SRTP index would be encrypted again under another header extension, and two such tags
+        # give AES-GCM's authentication key away (RFC 7714 §8.1). Such a peer asks for a key frame instead.
+        if output is not None and output.terms.rtx_payload_type:
             self._count("nack_answered", self._plane.retransmit(output, sequences, now))
 
     def _request_keyframe(self, room: Room, link: Link, ssrc: int, now: float) -> None:

@@ -27,6 +27,9 @@ def offer(direction: str, ufrag: str, ssrcs: tuple[int, int] | None = None) -> s
         text += f"a=fingerprint:sha-256 {dtls.fingerprint(CERTIFICATE)}\r\na=rtpmap:{number} {codec}\r\n"
         if kind == "video":
             text += f"a=rtcp-fb:{number} nack\r\na=rtcp-fb:{number} nack pli\r\n"
+        if kind == "video" and direction == "recvonly":
+            text = text.replace(f"SAVPF {number}\r\n", f"SAVPF {number} {number + 1}\r\n")
+            text += f"a=rtpmap:{number + 1} rtx/90000\r\na=fmtp:{number + 1} apt={number}\r\n"
         if ssrcs is not None:
             text += f"a=ssrc:{ssrcs[mid]} cname:x\r\n"
     return text

@@ -183,3 +183,14 @@ class TestPeersWithoutTransportWideFeedback:
         assert remb.ssrcs == (ssrc,)
         assert 0.99 * REMB_BPS < remb.bitrate_bps <= REMB_BPS
         assert not [packet for packet in told if isinstance(packet, rtcp.TransportFeedback)]
+
+    def test_lost_packets_are_not_sent_again_without_retransmission_format(self, room: VirtualRoom) -> None:
+        """The same SRTP index would be encrypted twice with another header extension; AES-GCM does not forgive it."""
+        two_layers(room, wide=False)
+        room.pass_time(2)
+        down = room.room.downs["down_s_b"]
+        subscription = down.subscriptions["s_a", "camera"]
+        assert subscription.output is not None
+        nack = rtcp.nack(1, subscription.sent.outgoing.ssrc, [subscription.output.last_sequence])
+        room.registry.reporter.receive(room.room, down.link, nack, room.now)
+        assert "nack_answered" not in room.registry.reporter.counters
