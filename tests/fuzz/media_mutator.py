@@ -16,6 +16,10 @@ from signaling.media import feedback, frames, guard, negotiation, rtcp, rtp, sdp
 from signaling.media.codecs import Codec
 from signaling.media.downlink import DownLink
 from signaling.media.errors import BadRequest, BadSdp
+from signaling.media.recording import wire as recording_wire
+from signaling.media.recording.bits import BadPayload
+from signaling.media.recording.payload import FORMATS, assemble
+from signaling.media.recording.picture import describe
 from signaling.net import wire
 from signaling.net.native_plane import native_library
 
@@ -43,6 +47,18 @@ SEEDS: dict[str, list[bytes]] = {
     "sdp": [path.read_bytes() for path in sorted(VECTORS.glob("*.sdp"))],
     "control": [wire.encode({"id": 1, "type": "publish", "room": "r", "sources": {"0": "microphone"}})[4:]],
     "payload": [bytes.fromhex("9080800010"), bytes.fromhex("78000267420004650000aa"), bytes.fromhex("ac8001ff")],
+    "recorded": [
+        bytes.fromhex("9080800010009d012a8002e001"),
+        bytes.fromhex("880582498342000027f01df000"),
+        bytes.fromhex("7800196764000dacd941419f9e10000003001000000303c0f1429960000668ebe3cb22c0"),
+        bytes.fromhex("5808000000043cfecc6af980"),
+        bytes.fromhex("0b0302"),
+    ],
+    "channel": [
+        recording_wire.encode(recording_wire.Packet(7, 3, 2.5, b"rtp")),
+        recording_wire.encode(recording_wire.Report(7, 1 << 40, 90000, 2.5)),
+        recording_wire.encode(recording_wire.Track(1, "s_a", "camera", "video", "VP8", 90000, 96)),
+    ],
 }
 
 
@@ -88,6 +104,16 @@ def parse_feedback(data: bytes) -> None:
     feedback.parse(data)
 
 
+def parse_recorded(data: bytes) -> None:
+    """A payload of every recorded codec, alone and in two halves, into a frame and its description."""
+    for codec in FORMATS:
+        for payloads in ([data], [data[: len(data) // 2], data[len(data) // 2 :]]):
+            with contextlib.suppress(BadPayload):
+                frame = assemble(codec, payloads)
+                if codec != "opus":
+                    describe(codec, frame.data)
+
+
 KERNEL_PEER = native_library().relay_open_peer()
 PARSERS: dict[str, tuple[Callable[[bytes], object], tuple[type[Exception], ...]]] = {
     "stun": (stun.parse_request, (stun.BadStun,)),
@@ -98,6 +124,8 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], tuple[type[Exception], ...]]
     "sdp": (parse_sdp, (BadSdp,)),
     "control": (wire.decode, (BadRequest,)),
     "payload": (parse_payload, ()),
+    "recorded": (parse_recorded, ()),
+    "channel": (recording_wire.parse, (recording_wire.BadMessage,)),
 }
 # One SDP costs a hundred times a datagram; the bars are 10^6 datagrams and 10^5 SDPs (issue 3).
 SHARE = {"sdp": 0.1}
