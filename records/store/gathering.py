@@ -16,8 +16,8 @@ from records.errors import KeyServiceUnavailable, RecordsError, StoreUnavailable
 
 # At 32 a transaction's own cost is a few per cent of each; more would only hold its locks for longer.
 MAX_TOGETHER = 32
-# One batch is computed while the other waits for the database and the disk.
-LANES = 2
+# With two lanes the batches were half as large, and a read cost a fifth more CPU (tests/bench/README.md).
+LANES = 1
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -28,8 +28,8 @@ Run = Callable[[Sequence[Item]], Awaitable[Sequence[Answer | None]]]
 class Gathering(Generic[Item, Answer]):
     """Runs items that share a key in batches, first come, first served. Bounded by whoever bounds the callers."""
 
-    def __init__(self, run: Run[Item, Answer]) -> None:
-        self._run = run
+    def __init__(self, run: Run[Item, Answer], lanes: int = LANES) -> None:
+        self._run, self._most = run, lanes
         self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Answer | None]]]] = {}
         self._lanes: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -38,7 +38,7 @@ class Gathering(Generic[Item, Answer]):
         """Give the item's answer; None when it must go alone. Raises StoreUnavailable, KeyServiceUnavailable."""
         future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append((item, future))
-        if self._lanes.get(key, 0) < LANES:
+        if self._lanes.get(key, 0) < self._most:
             self._lanes[key] = self._lanes.get(key, 0) + 1
             task = asyncio.create_task(self._lane(key))
             self._tasks.add(task)

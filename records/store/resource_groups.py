@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from records.actors import Actor, Purpose
 from records.fhir.identity import key_owner, patient_id_of
 from records.fhir.query import Access, Query
-from records.store.gathering import Gathering
+from records.store.gathering import LANES, Gathering
 from records.store.pages import Page
 from records.store.resource_rows import (
     COLUMNS,
@@ -64,7 +64,8 @@ class ResourceGroups:
         self._reads = self._gathering(_read)
         self._creations = self._gathering(_create)
         self._updates = self._gathering(_update)
-        self._searches: Gathering[Request, SearchResult] = self._gathering(_search)
+        # A second lane, so that one slow search is not every other's delay.
+        self._searches: Gathering[Request, SearchResult] = self._gathering(_search, lanes=2)
 
     async def read(self, request: Request) -> Stored | None:
         """Give the current version; None for what the client may not see, what is deleted and what cannot be opened."""
@@ -89,12 +90,14 @@ class ResourceGroups:
         for gathering in (self._reads, self._creations, self._updates, self._searches):
             await gathering.close()
 
-    def _gathering(self, serve: Callable[[Unit, Sequence[Request]], Awaitable[Sequence[Any]]]) -> Gathering[Any, Any]:
+    def _gathering(
+        self, serve: Callable[[Unit, Sequence[Request]], Awaitable[Sequence[Any]]], lanes: int = LANES
+    ) -> Gathering[Any, Any]:
         async def run(requests: Sequence[Request]) -> Sequence[Any]:
             async with self._database.unit(requests[0].actor) as unit:
                 return await serve(unit, requests)
 
-        return Gathering(run)
+        return Gathering(run, lanes)
 
 
 def _is_shared(request: Request, interaction: str) -> bool:
@@ -156,7 +159,7 @@ async def _update(unit: Unit, requests: Sequence[Request]) -> list[Stored | None
     sql = (
         f"select {COLUMNS} from resource r where r.tenant_id = $1 and r.type = {statement.bind(type_)}"
         f" and r.id = any({statement.bind(sorted(first))}) and not r.deleted and {statement.visible('r', type_)}"
-        f" order by r.id for update of r"  # in the same order in every batch: no two wait for each other
+        f" order by r.id for update of r skip locked"  # who meets a long transaction waits for it alone
     )
     records = await unit.raw.fetch(sql, *statement.values)
     places, changes = [], []

@@ -1,8 +1,9 @@
 """
-`make bench`: what one forwarded packet costs here, in Janus, in pion and in aiortc's own MediaRelay.
+`make bench`: what one forwarded packet costs here, in Janus, in pion and in aiortc's own MediaRelay; and FHIR requests/s
+beside a bare handler.
 
     python -m tests.bench [--rounds 3] [--seconds 4] [--peers native,python,pion-full,pion,janus,mediarelay]
-                          [--share 0.7] [--cross-check ../shared/bench/relay]
+                          [--share 0.7] [--patients 100000] [--cross-check ../shared/bench/relay]
 
 Prints Markdown tables with machine, commit and command. Servers that are not installed are named and left out. The
 cross-check is another program's measurement of the same, with feedback from the clients; only where its folder is.
@@ -20,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 from signaling.net import native
-from tests.bench import media_relay, servers
+from tests.bench import fhir_ratio, media_relay, servers
 from tests.bench.load import PACKETS_PER_S, Load, Result, run
 from tests.bench.servers import ROOT, NotHere, Open
 
@@ -128,6 +129,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--peers", type=lambda text: text.split(","), default=list(PEERS))
     parser.add_argument("--share", type=float, default=0.7, help="of a core, for the run at load; 0 leaves it out")
+    parser.add_argument("--patients", type=int, default=100_000, help="of the FHIR comparison; 0 leaves it out")
     parser.add_argument("--cross-check", type=Path, default=ROOT.parent / "shared/bench/relay")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -137,6 +139,10 @@ def main() -> int:
         print(row(load, name, results, found.get((load, "pion-full"))))
     if options.share and ("10 × 1→5", "native") in found:
         print(f"\nAt load: {at_share(found, options.share, options.seconds)}", flush=True)
+    if options.patients:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the relay's load took one core
+        print(f"\nFHIR, load {os.getloadavg()[0]:.1f} before:\n", flush=True)
+        fhir_ratio.compare(fhir_ratio.Plan(options.patients, options.seconds, options.rounds))
     if (options.cross_check / "compare.py").exists():
         print("\nThe shared load generator, with peers:\n", flush=True)
         return cross_check(options.cross_check, options.rounds)
