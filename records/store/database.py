@@ -101,14 +101,17 @@ class Database:
         return ResourceGroups(self)
 
     @asynccontextmanager
-    async def unit(self, actor: Actor) -> AsyncIterator[Unit]:
+    async def unit(self, actor: Actor, *, plans_once: bool = False) -> AsyncIterator[Unit]:
         """
         Give one transaction for one actor: committed at the end of the block, rolled back on any error.
+
+        `plans_once` is for statements that look up keys, whatever the values: PostgreSQL then plans each once for a
+        connection. It plans ours, with their predicates of consent, each time: 0.7 ms for a search that takes 0.05.
 
         What was read, written or refused is appended to the audit chain in both cases. Raises StoreUnavailable when
         the database is away; whether a commit that broke took place is then unknown, so retry idempotent units only.
         """
-        async with self._transaction(actor) as unit:
+        async with self._transaction(actor, plans_once) as unit:
             await unit.start()
             yield unit
 
@@ -134,13 +137,13 @@ class Database:
         await self.prepare_tenant(tenant_id)
 
     @asynccontextmanager
-    async def _transaction(self, actor: Actor) -> AsyncIterator[Unit]:
+    async def _transaction(self, actor: Actor, plans_once: bool = False) -> AsyncIterator[Unit]:
         async with self._translating(), self.engine.connect() as connection:
             raw = await _driver(connection)
             keys = Keys(self.keyring, connection, actor.tenant_id, self._clock.monotonic())
             unit = Unit(Link(connection, raw), actor, self._clock.now(), keys)
             try:
-                await _begin(raw, actor)
+                await _begin(raw, actor, plans_once)
                 yield unit
                 await _commit(raw, unit.audit.committing())
             except BaseException as error:  # cancellation too: the transaction must end, and what was read be recorded
@@ -213,11 +216,12 @@ async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
     return driver
 
 
-async def _begin(raw: asyncpg.Connection, actor: Actor) -> None:
+async def _begin(raw: asyncpg.Connection, actor: Actor, plans_once: bool = False) -> None:
     """Begin, naming what row-level security shows: the tenant; of it one visit for those whose link is for one."""
     # One simple query, one round trip. A UUID's text needs no quoting.
     visit = f"; SET LOCAL app.visit = '{actor.visit_id or NO_VISIT}'" if actor.kind in OF_ONE_VISIT else ""
-    await raw.execute(f"BEGIN; SET LOCAL app.tenant = '{actor.tenant_id}'{visit}")
+    plans = "; SET LOCAL plan_cache_mode = force_generic_plan" if plans_once else ""
+    await raw.execute(f"BEGIN; SET LOCAL app.tenant = '{actor.tenant_id}'{visit}{plans}")
 
 
 async def _commit(raw: asyncpg.Connection, leaves: Sequence[str]) -> None:

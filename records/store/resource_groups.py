@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from records.actors import Actor, Purpose
 from records.fhir.identity import key_owner, patient_id_of
-from records.fhir.query import Access, Query
+from records.fhir.index import SEPARATOR
+from records.fhir.query import Access, Clause, Ids, Query, Tokens
 from records.store.gathering import LANES, Gathering
 from records.store.pages import Page
 from records.store.resource_rows import (
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from records.store.unit import Unit
 
 Json = dict[str, Any]
-# Searches in one statement; asyncpg keeps a statement of up to 15 kB prepared.
-MAX_BRANCHES = 16
+# Searches in one statement: 1.5 kB each, and asyncpg keeps a statement of up to 15 kB prepared.
+MAX_BRANCHES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,12 @@ class Request:
     def key(self) -> Hashable:
         """Requests with equal keys may share a transaction: one client, one purpose, one set of scopes, one type."""
         actor = self.actor
-        return actor.tenant_id, actor.kind, actor.id, actor.purpose, id(self.access), self.type
+        return actor.tenant_id, actor.kind, actor.id, actor.purpose, id(self.access), self.type, self.is_lookup
+
+    @property
+    def is_lookup(self) -> bool:
+        """Whether the answer is a few rows whatever the values: by ids, or by what identifies."""
+        return self.query is None or any(map(_identifies, self.query.where))
 
 
 class ResourceGroups:
@@ -94,10 +100,18 @@ class ResourceGroups:
         self, serve: Callable[[Unit, Sequence[Request]], Awaitable[Sequence[Any]]], lanes: int = LANES
     ) -> Gathering[Any, Any]:
         async def run(requests: Sequence[Request]) -> Sequence[Any]:
-            async with self._database.unit(requests[0].actor) as unit:
+            async with self._database.unit(requests[0].actor, plans_once=requests[0].is_lookup) as unit:
                 return await serve(unit, requests)
 
         return Gathering(run, lanes)
+
+
+def _identifies(clause: Clause) -> bool:
+    """Ids, identifiers with a value, phone numbers: nearly unique, unlike `gender=female` or `identifier=system|`."""
+    if not isinstance(clause, Tokens) or clause.is_negated:
+        return isinstance(clause, Ids)
+    parts = [text.partition(SEPARATOR) for text in clause.any_of]
+    return all(key.endswith((".identifier", ".telecom")) and v[:1] == "t" and v[-1] != "|" for key, _, v in parts)
 
 
 def _is_shared(request: Request, interaction: str) -> bool:
@@ -124,7 +138,7 @@ async def _search(unit: Unit, requests: Sequence[Request]) -> list[SearchResult 
 
 
 def _portions(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
-    """Cut into lengths of 16, 8, 4, 2 and 1: each is another statement, and the driver keeps few of them prepared."""
+    """Cut into lengths of 8, 4, 2 and 1: each is another statement, and the driver keeps few of them prepared."""
     begin = 0
     while begin < len(asked):
         size = min(MAX_BRANCHES, 1 << ((len(asked) - begin).bit_length() - 1))
