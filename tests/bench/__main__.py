@@ -1,6 +1,6 @@
 """
-`make bench`: what one forwarded packet costs here, in Janus, in pion and in aiortc's own MediaRelay; and FHIR requests/s
-beside a bare handler.
+`make bench`: what one forwarded packet costs here, in Janus, in pion and in aiortc's own MediaRelay; and FHIR
+requests/s beside a bare handler.
 
     python -m tests.bench [--rounds 3] [--seconds 4] [--peers native,python,pion-full,pion,janus,mediarelay]
                           [--share 0.7] [--patients 100000] [--cross-check ../shared/bench/relay]
