@@ -170,6 +170,18 @@ class TestScopes:
         assert [e["resource"]["code"]["coding"][0]["code"] for e in bundle["entry"]] == ["8867-4"]
 
 
+    @pytest.mark.parametrize(
+        ("scope", "found"),
+        [("system/Observation.rs?category=vital-signs", 1), ("system/Observation.rs?category=laboratory", 0),
+         ("system/Observation.rs?category=laboratory system/Observation.rs?code=8867-4", 1)],
+    )  # fmt: skip
+    def test_finer_scope_is_a_search(self, server: Hospital, scope: str, found: int) -> None:
+        server.call(signed_visit(server.database))
+        _, body = ask(server, KEY.assertion("his", server.token_url), scope)
+        _, bundle, _ = get(server, "/Observation", body["access_token"])
+        assert (len(bundle.get("entry", [])) > 0) == bool(found)
+
+
 class TestBearer:
     """What is not our token opens nothing."""
 
