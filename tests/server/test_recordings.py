@@ -10,6 +10,7 @@ import pytest
 
 from records.store.recordings import MediaKey
 from server.auth.principals import StaffRole
+from server.housekeeping import Housekeeping
 from server.keys import DATABASE, SETTINGS
 from server.playback import parse_range
 from server.recorder_process import SealedParts
@@ -180,6 +181,20 @@ class TestPlay:
             if path.is_file():
                 data = path.read_bytes()
                 assert b"canary-of-a-picture" not in data and b"V_VP8" not in data, path
+
+
+class TestHousekeeping:
+    """Files without a row go; others stay."""
+
+    async def test_a_recording_whose_term_is_over_leaves_the_disk(self, clinic: Clinic) -> None:
+        await recorded(clinic)
+        folder = clinic.app[SETTINGS].data_dir / RECORDINGS
+        chores = Housekeeping(clinic.app[DATABASE], clinic.app[SETTINGS].data_dir)
+        await chores.sweep()
+        assert len(list(folder.iterdir())) == 1
+        clinic.clock.advance(days=3 * 366)
+        await chores.sweep()
+        assert list(folder.iterdir()) == []
 
 
 class TestRange:
