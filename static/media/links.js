@@ -41,6 +41,16 @@ export function applyDemand(encodings, { source, rids, max_bps: ceiling }, allow
   }
 }
 
+/**
+ * A relay that can not read the speech can not take its copies (RFC 2198) apart either: sealed voices go without.
+ * @param {RTCRtpTransceiver} transceiver @param {RTCRtpSender|RTCRtpReceiver} end
+ */
+function forgoCopies(transceiver, end) {
+  if (!end.transform || transceiver.receiver.track.kind !== 'audio' || !transceiver.setCodecPreferences) return;
+  const { codecs } = RTCRtpReceiver.getCapabilities('audio') ?? { codecs: [] };
+  transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType.toLowerCase() !== 'audio/red'));
+}
+
 export class UpLink {
   /** @type {RTCPeerConnection|null} */
   #peer = null;
@@ -170,6 +180,7 @@ export class UpLink {
     const peer = this.#peer;
     if (!peer) return;
     if (peer.signalingState === 'have-local-offer' && !options.iceRestart) { this.#again = true; return; }
+    for (const transceiver of peer.getTransceivers()) forgoCopies(transceiver, transceiver.sender);
     await peer.setLocalDescription(await peer.createOffer(options));
     this.#generation += 1;
     const sources = Object.fromEntries([...this.#transceivers].map(([source, transceiver]) => [transceiver.mid, source]));
@@ -247,6 +258,7 @@ export class DownLink {
   async #answer({ generation, sdp, tracks }) {
     const peer = this.#peer ?? this.#connect();
     await peer.setRemoteDescription({ type: 'offer', sdp });
+    for (const transceiver of peer.getTransceivers()) forgoCopies(transceiver, transceiver.receiver);
     await peer.setLocalDescription(await peer.createAnswer());
     if (this.#peer !== peer) return;
     this.#ports.send('answer', { generation, sdp: peer.localDescription?.sdp });
