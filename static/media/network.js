@@ -5,8 +5,8 @@
  */
 
 export const POLL_MS = 150;
-// The relay answers what we publish every 75 ms. A fifth of a second of silence is a reason to ask the socket, two fifths to act.
-export const SUSPECT_MS = 200;
+// The relay answers what we publish every 75 ms. Two answers missing are a reason to ask the socket, five to act.
+export const SUSPECT_MS = 150;
 export const STALL_MS = 400;
 // ICE says "disconnected" after 2.5 s without an answer; then a second of silence before or after is enough.
 export const SHAKY_STALL_MS = 1_000;

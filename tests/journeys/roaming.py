@@ -2,7 +2,7 @@
 A patient's line that changes under the call: UDP through impaired lines, TCP through a SOCKS proxy, both in user space.
 
 `rebind`: a NAT forgets, the page knows nothing. `leave`: the old network is gone without a word, as when a phone walks
-out of the Wi-Fi: what was open hangs for ever, only new sockets work. `python -m tests.journeys.roaming N` prints
+out of the Wi-Fi: what was open hangs for ever, only new sockets work. `python -m tests.journeys.roaming N [KIND]` prints
 percentiles.
 """
 
@@ -218,7 +218,7 @@ def percentile(values: list[float], percent: int) -> float:
     return sorted(values)[max(0, -(-percent * len(values) // 100) - 1)]
 
 
-async def measure(count: int) -> None:
+async def measure(count: int, kinds: list[str]) -> None:
     """Print the percentiles of many changes of each kind."""
     with tempfile.TemporaryDirectory() as folder:
         async with (
@@ -226,7 +226,7 @@ async def measure(count: int) -> None:
             chromium() as browser,
             roaming_call(product, browser) as call,
         ):
-            for how in ("rebind", "leave"):
+            for how in kinds or ["rebind", "leave"]:
                 await asyncio.sleep(SETTLE_S)
                 found = []
                 for _ in range(count):
@@ -241,4 +241,4 @@ async def measure(count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(measure(int(sys.argv[1])))
+    asyncio.run(measure(int(sys.argv[1]), sys.argv[2:]))
