@@ -187,7 +187,10 @@ class IceLite:
         if self.state is Consent.CLOSED or not peer.remote_password or address == self.selected or is_too_soon:
             return []
         if len(self._challenges) >= MAX_CHALLENGES:
-            return []
+            oldest = next((t for t, c in self._challenges.items() if c.address == address), None)
+            if oldest is None:
+                return []
+            del self._challenges[oldest]
         transaction_id = bytes.fromhex(peer.ufrag) + nonce
         self._challenges[transaction_id] = Challenge(address, peer, now)
         username = f"{peer.remote_ufrag}:{peer.ufrag}"
@@ -233,9 +236,9 @@ class IceLite:
 
     def handle_timer(self, now: float) -> list[Effect]:
         """Let generations and consent run out."""
-        if self.retiring is not None and now - self._changed_at >= RETIRING_S:
+        if self.retiring is not None and now >= self._changed_at + RETIRING_S:
             self.retiring = None
-        if self.pending is not None and now - self._changed_at >= RESTART_GIVE_UP_S:
+        if self.pending is not None and now >= self._changed_at + RESTART_GIVE_UP_S:
             self.pending = None
         if now < self._silence_deadline():
             return []

@@ -2,8 +2,8 @@
 A patient's line that changes under the call: UDP through impaired lines, TCP through a SOCKS proxy, both in user space.
 
 `rebind`: a NAT forgets, the page knows nothing. `leave`: the old network is gone without a word, as when a phone walks
-out of the Wi-Fi: what was open hangs for ever, only new sockets work. `python -m tests.journeys.roaming N [KIND]` prints
-percentiles.
+out of the Wi-Fi: what was open hangs for ever, only new sockets work. `python -m tests.journeys.roaming N [KIND]`
+prints percentiles.
 """
 
 from __future__ import annotations
