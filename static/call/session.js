@@ -12,6 +12,7 @@ import { only, policyOf } from '../media/paths.js';
 import { NetworkObserver } from '../media/network_observer.js';
 import { between, sampleOf, Verdict, verdictOf } from '../media/quality.js';
 import { Action, answered, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
+import { RoomChannel } from '../media/room_channel.js';
 import { Connection, SignallingSocket } from '../signalling/socket.js';
 import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
 
@@ -47,6 +48,10 @@ export class CallSession {
   media = new Map();
   /** @type {Map<OwnSource, MediaStreamTrack>} */
   own = new Map();
+  /** Strokes on the pictures. */
+  room = new RoomChannel(() => this.#options.onState(this.state));
+  /** The practitioner draws: set by the page. */
+  isDrawing = false;
   #options;
   #socket;
   #up;
@@ -83,7 +88,7 @@ export class CallSession {
     });
     const configuration = this.#configuration;
     const send = (/** @type {string} */ type, /** @type {unknown} */ body) => this.#socket.send(type, body);
-    this.#up = new UpLink(configuration, { send, onState: (state) => this.#linkState('up', state) });
+    this.#up = new UpLink(configuration, { send, onState: (state) => this.#linkState('up', state), onPeer: (peer) => this.room.attach(peer) });
     this.#down = new DownLink(configuration, {
       send, onState: (state) => this.#linkState('down', state), onTracks: (tracks) => this.#tracks(tracks),
     });

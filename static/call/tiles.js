@@ -3,13 +3,14 @@
 
 import { el, fill, icon, setText } from '../elements.js';
 import { t } from '../i18n/index.js';
+import { Drawing } from './drawing.js';
 import { isWeak, others, whyPaused } from './state.js';
 
 /**
  * @typedef {import('./session.js').CallSession} CallSession
  * @typedef {ReturnType<typeof others>[number]} OtherSeat
  * @typedef {object} Tile @property {HTMLElement} element @property {HTMLVideoElement} video @property {HTMLElement} name
- * @property {HTMLElement} note
+ * @property {HTMLElement} note @property {Drawing} drawing
  */
 
 /** Sources of a seat that get a tile of their own beside the face. */
@@ -88,6 +89,7 @@ export class Tiles {
     tile.element.classList.toggle('gone', seat.presence !== 'present');
     setText(tile.name, [seat.display, t(source === 'camera' ? `role.${seat.role}` : `source.${source}`)].filter(Boolean).join(' · '));
     setText(tile.note, [noteOf(seat, session.state), whyPaused(session.state, key) === 'line' ? t('call.no_picture_line') : ''].filter(Boolean).join(' · '));
+    drawOn(tile, key, session, Boolean(track) && session.isDrawing);
   }
 
   /** @param {CallSession} session */
@@ -99,6 +101,7 @@ export class Tiles {
     setText(this.#self.name, t('call.you'));
     const notes = [microphone.on ? '' : t('call.you_muted'), session.state.screen.on ? t('call.you_share') : '', session.state.second_camera.on ? t('call.you_show_more') : ''];
     setText(this.#self.note, notes.filter(Boolean).join(' · '));
+    drawOn(this.#self, `${session.state.seat}/camera`, session, false);
   }
 
   /** The relay sends each picture as large as its tile is, and none to a page that nobody looks at. */
@@ -153,7 +156,9 @@ export class Tiles {
     const note = el('span', { class: 'note' });
     const element = el('figure', { class: key === 'self' ? 'tile self' : 'tile', 'data-key': key },
       el('div', { class: 'avatar', 'aria-hidden': 'true' }, icon('person')), video, el('figcaption', {}, name, note));
-    return { element, video, name, note };
+    const drawing = new Drawing(video);
+    video.after(drawing.element);
+    return { element, video, name, note, drawing };
   }
 
   /** End all pictures. */
@@ -163,6 +168,12 @@ export class Tiles {
     this.#keepOnly(new Set());
     fill(this.#sounds);
   }
+}
+
+/** @param {Tile} tile @param {string} key @param {CallSession} session @param {boolean} isArmed */
+function drawOn(tile, key, session, isArmed) {
+  const send = (/** @type {number[]} */ points) => session.room.send('stroke', { on: key, color: 0, points });
+  tile.drawing.update(session.room.shared.strokes.filter(({ on }) => on === key), isArmed ? send : null);
 }
 
 /** @param {OtherSeat} seat @param {import('./state.js').CallState} state */

@@ -25,6 +25,8 @@ export class CallPanel {
   #end = barButton(() => this.#endCall());
   #record = barButton(() => this.#recordOrStop());
   #pause = barButton(() => this.#app.session?.send('record', { action: this.#app.session.state.recording === 'gap' ? 'resume' : 'pause' }));
+  #draw = barButton(() => this.#toggleDrawing());
+  #wipe = barButton(() => this.#wipeAll());
   #mark = new RecordingMark(() => this.#app.session);
   #controls;
   #chat;
@@ -33,7 +35,7 @@ export class CallPanel {
   /** @param {import('./app.js').ConsoleApp} app */
   constructor(app) {
     this.#app = app;
-    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#record.button, this.#pause.button, this.#end.button);
+    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#record.button, this.#pause.button, this.#draw.button, this.#wipe.button, this.#end.button);
     this.#chat = new Chat(() => app.session, 'h4');
     this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
       this.#mark.element, this.#status.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
@@ -57,6 +59,7 @@ export class CallPanel {
     this.#ring.show('bell', t(session.hasRung ? 'call.ring_again' : 'call.ring'), 'primary');
     this.#hold.show('pause', t(can.has('resume') ? 'call.resume' : 'call.hold'), can.has('resume') ? 'off' : '');
     this.#end.show('end', t('call.end'), 'danger');
+    this.#drawDrawing(session, can.has('end'));
     this.#drawStatus(session, opened);
   }
 
@@ -71,6 +74,27 @@ export class CallPanel {
     else if (command === 'ring' && can.has('ring')) { void session.ring(); this.update(opened); }
     else if (command === 'hold' && can.has('hold')) session.send('hold');
     else if (command === 'hold' && can.has('resume')) session.send('resume');
+  }
+
+  #toggleDrawing() {
+    const { session, state: { opened } } = this.#app;
+    if (!session || !opened) return;
+    session.isDrawing = !session.isDrawing;
+    this.update(opened);
+  }
+
+  /** Each picture that has strokes. */
+  #wipeAll() {
+    const room = this.#app.session?.room;
+    for (const on of new Set(room?.shared.strokes.map((stroke) => stroke.on))) room?.send('clear', { on });
+  }
+
+  /** @param {CallSession} session @param {boolean} isOpen */
+  #drawDrawing(session, isOpen) {
+    this.#draw.button.hidden = !isOpen;
+    this.#wipe.button.hidden = !isOpen || session.room.shared.strokes.length === 0;
+    this.#draw.show('draw', t(session.isDrawing ? 'draw.stop' : 'draw.start'), session.isDrawing ? 'off' : '');
+    this.#wipe.show('wipe', t('draw.wipe'));
   }
 
   #recordOrStop() {

@@ -11,6 +11,7 @@ import { underCeiling } from './line_verdict.js';
  * @typedef {object} LinkPorts
  * @property {(type: string, body: unknown) => void} send to the signalling socket
  * @property {(state: string) => void} onState RTCPeerConnection.connectionState
+ * @property {(peer: RTCPeerConnection) => void} [onPeer] a new connection, before its first offer
  */
 
 /**
@@ -136,6 +137,7 @@ export class UpLink {
     this.#peer = peer;
     peer.addEventListener('connectionstatechange', () => this.#peer === peer && tell(peer));
     this.#addTransceivers(peer);
+    this.#ports.onPeer?.(peer);
     await this.#offer({});
   }
 

@@ -116,6 +116,33 @@ class TestHold:
         await hears_and_sees(call.doctor.page)
 
 
+class TestDrawing:
+    """The doctor draws on the patient's picture; it is there again after a reload, and by keys too."""
+
+    async def test_strokes_are_seen_kept_over_a_reload_and_wiped(self, call: Call) -> None:
+        doctor, patient = call.doctor.page, call.patient.page
+        await doctor.get_by_role("button", name="Draw", exact=True).click()
+        board = doctor.locator(".call-panel .drawing.armed")
+        box = await board.bounding_box()
+        assert box is not None  # it is seen
+        await doctor.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
+        await doctor.mouse.down()
+        await doctor.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6, steps=8)
+        await doctor.mouse.up()
+        seen = patient.locator(".tile.self .drawing polyline")
+        await expect(seen).to_have_count(1)
+        await board.focus()
+        await doctor.keyboard.press("ArrowRight")
+        await doctor.keyboard.press("Enter")
+        await expect(seen).to_have_count(2)
+        await call.patient.album.take(doctor, "drawing")
+        await patient.reload()
+        await call.patient.in_call()
+        await expect(seen).to_have_count(2, timeout=20_000)
+        await doctor.get_by_role("button", name="Wipe").click()
+        await expect(seen).to_have_count(0)
+
+
 class TestWithoutDevices:
     """Nothing works: the person answers all the same, and writes."""
 

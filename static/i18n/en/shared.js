@@ -116,6 +116,7 @@ export const words = Object.freeze({
   'problem.consent-needed': 'Please answer the first question with yes before you go on.',
   'problem.place-needed': 'Please say where you are before you go on.',
   'problem.summary-not-ready': 'The doctor has not finished writing. Please wait a little.',
+  'draw.how': 'Draw on the picture with the mouse or a finger. Or move the ring with the arrow keys and press Enter.',
   'call.no_sound': 'no sound arrives',
   'call.no_picture': 'no picture arrives',
   'call.weak_line': 'weak line',

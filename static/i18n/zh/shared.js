@@ -116,6 +116,7 @@ export const words = Object.freeze({
   'problem.consent-needed': '请先对第一个问题回答“是”，再继续。',
   'problem.place-needed': '请先告诉我们您在哪里，再继续。',
   'problem.summary-not-ready': '医生还没写完。请稍等。',
+  'draw.how': '用鼠标或手指在画面上画；也可用方向键移动圆圈，按回车键标记。',
   'call.no_sound': '收不到声音',
   'call.no_picture': '收不到画面',
   'call.weak_line': '信号弱',
