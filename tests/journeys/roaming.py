@@ -82,6 +82,7 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports' own last turn
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -89,6 +90,7 @@ class Proxy:
         self._tasks.add(task)
         dead = asyncio.Event()
         self._alive.add(dead)
+        far: asyncio.StreamWriter | None = None
         try:
             far_reader, far = await self._connect(reader, writer)
             async with asyncio.TaskGroup() as both:
@@ -99,7 +101,9 @@ class Proxy:
         finally:
             self._tasks.discard(task)
             self._alive.discard(dead)
-            writer.close()
+            for end in (writer, far):
+                if end is not None:
+                    end.transport.abort()
 
     @staticmethod
     async def _connect(

@@ -124,7 +124,7 @@ class ImpairedLine:
         return way.is_losing
 
     def _send_due(self) -> None:
-        while self._due and self._due[0][0] <= self._loop.time():
+        while self._due and self._due[0][0] <= self._loop.time() and self._front.fileno() >= 0:
             _, _, sock, data, to = heapq.heappop(self._due)
             with contextlib.suppress(OSError):  # closed by a change of address
                 sock.sendto(data, to)
