@@ -24,8 +24,12 @@ run: install
 
 install: $(VENV)/.installed $(VENV)/.native
 
+# Calls, browsers and killed processes get the machine to themselves; all else shares it between two workers.
+ALONE := tests/journeys tests/chaos tests/signaling/net tests/interop
 test: test-tools $(VENV)/.native
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; status=0; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest $(ALONE) || status=$$?; exit $$status
 
 # A folder of packages is made once and again when its lock changes; the stamps make every later start immediate.
 $(VENV)/.made:
