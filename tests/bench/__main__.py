@@ -48,7 +48,7 @@ def openers(names: list[str], folder: Path) -> dict[str, Open]:
     }
     found: dict[str, Open] = {}
     for name in names:
-        if name == "native" and native.is_stale():
+        if name == "native" and native.is_missing():
             print("native is left out: no compiler, or not built (python -m signaling.net.native)")
         elif name in made:
             try:
