@@ -54,6 +54,7 @@
  *
  * @typedef {object} Seat @property {string} seat @property {Role} role @property {string} display
  * @property {'present'|'reconnecting'|'away'} presence @property {string[]} muted @property {string[]} sources
+ * @property {string|null} [public_key] of a page that can encrypt end to end
  * @typedef {object} Track @property {string} mid @property {string} seat @property {'audio'|'video'} kind
  * @property {string} source
  * @typedef {object} ChatEntry @property {string} from @property {Role} role @property {string} text

@@ -14,6 +14,7 @@ import { between, sampleOf, Verdict, verdictOf } from '../media/quality.js';
 import { Action, answered, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newWatch, observe } from '../media/recovery.js';
 import { RoomChannel } from '../media/room_channel.js';
 import { Connection, SignallingSocket } from '../signalling/socket.js';
+import { Encryption } from './encryption.js';
 import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
 
 // Fine enough for the 2 s patience of recovery.js, coarse enough to cost nothing on an old phone.
@@ -23,6 +24,8 @@ const STATS_EVERY_MS = 2_000;
 const HEIGHT_STEP = 90;
 // A window that is resized tells all its tiles at once.
 const GATHER_MS = 100;
+// Every page has heard of the switch and closed its links by then; a second time, and every page receives again.
+const SWITCH_PAUSE_MS = 1_000;
 // A relay that is killed is back in about two seconds.
 const REFUSED_PAUSE_MS = 1_000;
 /** Problems after which another ticket will not help. */
@@ -61,6 +64,10 @@ export class CallSession {
   /** @type {Beginning} */
   #begin;
   #ice = new IceServers((servers) => this.#useServers(servers));
+  #encryption = new Encryption({
+    send: (type, body) => this.#socket.send(type, body), onChange: (sealing) => this.#dispatch({ type: 'sealing', sealing }),
+    onSwitch: () => void this.#switchMedia(),
+  });
   #watches = { up: newWatch(0), down: newWatch(0) };
   #isStarted = false;
   /** @type {Map<string, number>} */
@@ -87,10 +94,14 @@ export class CallSession {
       isFinal: (error) => FINAL_CODES.includes(/** @type {any} */ (error)?.code),
     });
     const configuration = this.#configuration;
-    const send = (/** @type {string} */ type, /** @type {unknown} */ body) => this.#socket.send(type, body);
-    this.#up = new UpLink(configuration, { send, onState: (state) => this.#linkState('up', state), onPeer: (peer) => this.room.attach(peer) });
+    const send = (/** @type {string} */ type, /** @type {unknown} */ body) => this.#socket.send(type, this.#encryption.described(type, body));
+    const onSender = (/** @type {RTCRtpSender} */ sender, /** @type {string} */ kind) => this.#encryption.attachSender(sender, kind);
+    this.#up = new UpLink(configuration, {
+      send, onSender, onState: (state) => this.#linkState('up', state), onPeer: (peer) => this.room.attach(peer),
+    });
     this.#down = new DownLink(configuration, {
-      send, onState: (state) => this.#linkState('down', state), onTracks: (tracks) => this.#tracks(tracks),
+      send, onReceiver: (receiver) => this.#encryption.attachReceiver(receiver),
+      onState: (state) => this.#linkState('down', state), onTracks: (tracks) => this.#tracks(tracks),
     });
   }
 
@@ -119,6 +130,7 @@ export class CallSession {
   close() {
     this.#abort.abort();
     this.#ice.close();
+    this.#encryption.close();
     this.#stopMedia();
     this.#socket.close();
   }
@@ -177,6 +189,7 @@ export class CallSession {
     const before = this.state;
     if (envelope.type === 'welcome') this.#ice.take({ ice_servers: envelope.body.ice_servers ?? [], ttl_s: envelope.body.ice_ttl_s ?? 0 });
     this.#dispatch({ type: 'message', envelope });
+    this.#encryption.receive(envelope);
     for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope.body);
   }
 
@@ -189,7 +202,7 @@ export class CallSession {
       case Effect.STOP_MEDIA: return this.#stopMedia();
       case Effect.ACCEPT: return void this.#accept();
       case Effect.TAKE_ANSWER: return void this.#up.published({ ...body, sdp: only(body.sdp, this.#begin.way) });
-      case Effect.ANSWER_OFFER: return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
+      case Effect.ANSWER_OFFER: if (!this.#isStarted) return; return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
       case Effect.HURRY: return this.#hurry();
       case Effect.MOVE: return void this.#move();
       case Effect.FOLLOW_DEMAND: return void this.#up.demand(body);
@@ -225,6 +238,21 @@ export class CallSession {
       const watch = this.#watches[name];
       if (watch.health === LinkHealth.NEW || watch.health === LinkHealth.CHECKING) this.#watches[name] = { ...watch, since };
     }
+  }
+
+  /** Encryption begins or ends: new links, one after the other, so that no offer for an old one is taken for a new one's. */
+  async #switchMedia() {
+    if (!this.#isStarted) return;
+    const { signal } = this.#abort;
+    this.#isStarted = false;
+    this.#up.close();
+    this.#down.close();
+    await new Promise((resolve) => { setTimeout(resolve, SWITCH_PAUSE_MS); });
+    if (signal.aborted || !this.state.admitted) return;
+    this.#isStarted = true;
+    this.#buildDown();
+    await new Promise((resolve) => { setTimeout(resolve, SWITCH_PAUSE_MS); });
+    if (this.#isStarted && !signal.aborted) await this.#buildUp();
   }
 
   #buildDown() {
@@ -295,6 +323,8 @@ export class CallSession {
 
   /** @param {{track: import('../types.js').Track, media: MediaStreamTrack}[]} received */
   #tracks(received) {
+    const receivers = new Map(this.#down.peer?.getTransceivers().map(({ mid, receiver }) => [mid, receiver]));
+    for (const { track } of received) this.#encryption.assign(receivers.get(track.mid), track.seat);
     this.media = new Map(received.map(({ track, media }) => [`${track.seat}/${track.source}`, media]));
     this.#dispatch({ type: 'tracks', tracks: received.map(({ track }) => track) });
   }

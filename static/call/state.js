@@ -58,6 +58,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {boolean} audioOnly @property {Readonly<Record<string, Picture>>} pictures "seat/source" -> what the relay sends us of it @property {string} verdict @property {string|null} error last error code
  * @property {Move|null} move the last change of a network under somebody's media
  * @property {Readonly<Record<string, number>>} scores seat -> mean opinion score 1..4.5, told by the relay
+ * @property {import('./encryption.js').Sealing} sealing end-to-end encryption
  * @property {Readonly<Record<string, import('../types.js').Fitness>>} fitness seat -> what its line is fit for now
  * @property {Readonly<Record<string, readonly string[]>>} stopped seat -> sources from which nothing arrives
  */
@@ -68,14 +69,14 @@ export const initialCall = () => ({
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', recordingBecause: '', recordingAsk: false, emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
   camera: { on: true, problem: null }, screen: { on: false, problem: null }, second_camera: { on: false, problem: null },
-  audioOnly: false, pictures: {}, move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, stopped: {},
+  audioOnly: false, pictures: {}, move: null, verdict: 'unknown', error: null, scores: {}, fitness: {}, sealing: { on: false, able: false, safety: [], by: '' }, stopped: {},
 });
 
 /**
  * @typedef {{type: 'message', envelope: Envelope}|{type: 'connection', connection: Connection}
  *   |{type: 'link', link: 'up'|'down', health: LinkHealth}|{type: 'tracks', tracks: Track[]}
  *   |{type: 'device', source: import('../media/links.js').OwnSource, on: boolean, problem: string|null}
- *   |{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'chat-read'}} CallAction
+ *   |{type: 'sealing', sealing: import('./encryption.js').Sealing}|{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'chat-read'}} CallAction
  */
 
 /** @param {CallState} state @param {CallAction} action @param {number} now ms @returns {CallState} */
@@ -94,6 +95,7 @@ function step(state, action, now) {
     case 'tracks': return { ...state, tracks: action.tracks };
     case 'device': return { ...state, [action.source]: { on: action.on, problem: action.problem } };
     case 'audio-only': return { ...state, audioOnly: action.on };
+    case 'sealing': return { ...state, sealing: action.sealing };
     case 'verdict': return { ...state, verdict: action.verdict };
     case 'chat-read': return { ...state, unread: 0 };
   }

@@ -4,6 +4,7 @@
 import { Chat } from '../call/chat.js';
 import { barButton, Controls, LineStatus } from '../call/controls.js';
 import { RecordingMark } from '../call/recording.js';
+import { SealingPanel } from '../call/sealing_panel.js';
 import { freshMove, pictureTrouble, rung, Rung } from '../call/state.js';
 import { Tiles } from '../call/tiles.js';
 import { el } from '../elements.js';
@@ -20,6 +21,8 @@ export class CallPanel {
   #tiles = new Tiles();
   #status = new LineStatus();
   #fitness = new FitnessList();
+  #sealing = new SealingPanel();
+  #seal = barButton(() => this.#app.session?.send('e2ee', { on: !this.#app.session.state.sealing.on }));
   #ring = barButton(() => this.command('ring'));
   #hold = barButton(() => this.command('hold'));
   #end = barButton(() => this.#endCall());
@@ -35,10 +38,10 @@ export class CallPanel {
   /** @param {import('./app.js').ConsoleApp} app */
   constructor(app) {
     this.#app = app;
-    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#record.button, this.#pause.button, this.#draw.button, this.#wipe.button, this.#end.button);
+    this.#controls = new Controls(() => app.session, this.#ring.button, this.#hold.button, this.#record.button, this.#pause.button, this.#seal.button, this.#draw.button, this.#wipe.button, this.#end.button);
     this.#chat = new Chat(() => app.session, 'h4');
     this.element = el('section', { class: 'panel call-panel', 'aria-labelledby': 'call-title' }, el('h3', { id: 'call-title' }, t('call.title')),
-      this.#mark.element, this.#status.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
+      this.#mark.element, this.#status.element, this.#sealing.element, this.#tiles.element, this.#fitness.element, this.#controls.element, this.#chat.element);
   }
 
   /** @param {Case} opened */
@@ -49,6 +52,9 @@ export class CallPanel {
     const can = possible(opened);
     this.#tiles.update(session);
     this.#fitness.update(session.state);
+    this.#sealing.update(session.state);
+    const { on } = session.state.sealing;
+    this.#seal.show('lock', t(on ? 'sealing.stop' : 'sealing.start'), on ? 'off' : '');
     this.#controls.update(session.state);
     this.#chat.update(session.state);
     this.#mark.update(session.state);

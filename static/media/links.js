@@ -12,6 +12,8 @@ import { underCeiling } from './line_verdict.js';
  * @property {(type: string, body: unknown) => void} send to the signalling socket
  * @property {(state: string) => void} onState RTCPeerConnection.connectionState
  * @property {(peer: RTCPeerConnection) => void} [onPeer] a new connection, before its first offer
+ * @property {(sender: RTCRtpSender, kind: string) => void} [onSender] before anything is sent by it
+ * @property {(receiver: RTCRtpReceiver) => void} [onReceiver] before anything is received by it
  */
 
 /**
@@ -174,7 +176,9 @@ export class UpLink {
   #addTransceiver(peer, source) {
     const kind = source === 'microphone' ? 'audio' : 'video';
     const layers = source in ENCODINGS ? { sendEncodings: (source === 'camera' ? underCeiling(CAMERA_LAYERS, this.#ceiling) : ENCODINGS[source].map((one) => ({ ...one }))) } : {};
-    this.#transceivers.set(source, peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers }));
+    const transceiver = peer.addTransceiver(this.#tracks.get(source) ?? kind, { direction: 'sendonly', ...layers });
+    this.#ports.onSender?.(transceiver.sender, kind);
+    this.#transceivers.set(source, transceiver);
   }
 
   /** @param {RTCOfferOptions} options */
@@ -260,6 +264,8 @@ export class DownLink {
   async #answer({ generation, sdp, tracks }) {
     const peer = this.#peer ?? this.#connect();
     await peer.setRemoteDescription({ type: 'offer', sdp });
+    // At once, idle lines too: a browser that finds no transform on a new receiver in this turn never looks again.
+    for (const { receiver } of peer.getTransceivers()) this.#ports.onReceiver?.(receiver);
     for (const transceiver of peer.getTransceivers()) forgoCopies(transceiver, transceiver.receiver);
     await peer.setLocalDescription(await peer.createAnswer());
     if (this.#peer !== peer) return;

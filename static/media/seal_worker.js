@@ -9,8 +9,8 @@ import { deriveFrameKey, FrameRefused, openFrame, sealFrame } from './sframe.js'
 /** @typedef {import('./sframe.js').FrameKey} FrameKey */
 /** @typedef {import('./sframe.js').Kind} Kind */
 /**
- * @typedef {{type: 'own', epoch: number, key: Uint8Array}|{type: 'theirs', seat: string, epoch: number, key: Uint8Array}|{type: 'forget', seat: string}} Order
- * @typedef {{side: 'send', kind: Kind}|{side: 'receive', kind: Kind, seat: string}} Duty
+ * @typedef {{type: 'own', epoch: number, key: Uint8Array}|{type: 'theirs', seat: string, epoch: number, key: Uint8Array}|{type: 'assign', line: number, seat: string}} Order
+ * @typedef {{side: 'send', kind: Kind}|{side: 'receive', kind: Kind, line: number}} Duty
  */
 
 // KID = epoch × 2^20 + stream: more connections than any call makes.
@@ -23,6 +23,8 @@ let own = null;
 let streams = 0;
 /** @type {Map<string, Map<number, Uint8Array>>} seat -> epoch -> media key */
 const theirs = new Map();
+/** @type {Map<number, string>} line that we receive on -> whose media it carries now */
+const seats = new Map();
 
 self.addEventListener('message', ({ data }) => obey(/** @type {Order} */ (data)));
 self.addEventListener('rtctransform', (event) => {
@@ -35,7 +37,7 @@ self.addEventListener('rtctransform', (event) => {
 function obey(order) {
   switch (order.type) {
     case 'own': own = { epoch: order.epoch, key: order.key }; return;
-    case 'forget': theirs.delete(order.seat); return;
+    case 'assign': seats.set(order.line, order.seat); return;
     case 'theirs': {
       const epochs = theirs.get(order.seat) ?? new Map();
       epochs.set(order.epoch, order.key);
@@ -61,12 +63,12 @@ function sender({ kind }) {
   };
 }
 
-/** What does not open is dropped: the decoder asks for a key frame by itself. @param {Duty & {seat?: string}} duty */
-function receiver({ kind, seat }) {
+/** What does not open is dropped: the decoder asks for a key frame by itself. @param {Duty & {line: number}} duty */
+function receiver({ kind, line }) {
   /** @type {Map<number, {from: Uint8Array, made: Promise<FrameKey>}>} */
   const made = new Map();
   const keyOf = async (/** @type {number} */ kid) => {
-    const from = theirs.get(seat ?? '')?.get(Math.floor(kid / STREAMS));
+    const from = theirs.get(seats.get(line) ?? '')?.get(Math.floor(kid / STREAMS));
     if (!from) return null;
     const known = made.get(kid);
     if (known?.from === from) return known.made;

@@ -21,16 +21,18 @@ export async function newIdentity() {
 
 export const newMediaKey = () => crypto.getRandomValues(new Uint8Array(KEY_BYTES));
 
-/** A media key that only the owner of `point` can open. @param {Identity} own @param {string} point @param {string} visitId @param {number} epoch @param {Uint8Array} mediaKey */
-export async function sealKey(own, point, visitId, epoch, mediaKey) {
+/** @typedef {{visitId: string, epoch: number}} Purpose what a box is for */
+
+/** A media key that only the owner of `point` can open. @param {Identity} own @param {string} point @param {Purpose} purpose @param {Uint8Array} mediaKey */
+export async function sealKey(own, point, { visitId, epoch }, mediaKey) {
   const key = await boxKey(own, point, visitId, [own.point, point]);
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce, additionalData: epochBytes(epoch) }, key, /** @type {any} */ (mediaKey));
   return toBase64(join(nonce, new Uint8Array(sealed)));
 }
 
-/** The media key in a box from the owner of `point`; null when it was not made by them for us and this epoch. @param {Identity} own @param {string} point @param {string} visitId @param {number} epoch @param {string} box @returns {Promise<Uint8Array|null>} */
-export async function openKey(own, point, visitId, epoch, box) {
+/** The media key in a box from the owner of `point`; null when it was not made by them for us and this epoch. @param {Identity} own @param {string} point @param {Purpose} purpose @param {string} box @returns {Promise<Uint8Array|null>} */
+export async function openKey(own, point, { visitId, epoch }, box) {
   try {
     const bytes = fromBase64(box);
     const key = await boxKey(own, point, visitId, [point, own.point]);

@@ -5,6 +5,7 @@ import { announce, confirmDialog } from '../../a11y.js';
 import { Chat } from '../../call/chat.js';
 import { barButton, Controls, LineStatus } from '../../call/controls.js';
 import { RecordingMark } from '../../call/recording.js';
+import { SealingPanel } from '../../call/sealing_panel.js';
 import { others, pictureTrouble, Rung, rung } from '../../call/state.js';
 import { Tiles } from '../../call/tiles.js';
 import { el, icon, setText } from '../../elements.js';
@@ -48,6 +49,7 @@ export function ringScreen(app, signal) {
 /** @type {import('../app.js').ScreenBuilder} */
 export function callScreen(app, signal) {
   const tiles = new Tiles();
+  const sealing = new SealingPanel();
   const chat = new Chat(() => app.session);
   const status = new LineStatus();
   const recording = new RecordingMark(() => app.session);
@@ -63,11 +65,12 @@ export function callScreen(app, signal) {
     update();
   };
   const element = el('section', { class: 'call' }, el('h1', { class: 'visually-hidden' }, t('call.title')),
-    recording.element, status.element, tiles.element, controls.element, chat.element);
+    recording.element, status.element, sealing.element, tiles.element, controls.element, chat.element);
   function update() {
     if (!app.session) return;
     const call = app.session.state;
     tiles.update(app.session);
+    sealing.update(call);
     controls.update(call);
     recording.update(call);
     chat.update(call);

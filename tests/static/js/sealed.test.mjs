@@ -89,18 +89,18 @@ describe('boxes', async () => {
   const VISIT = '11111111-1111-4111-8111-111111111111';
   const [ana, bo, eve] = await Promise.all([newIdentity(), newIdentity(), newIdentity()]);
   const mediaKey = newMediaKey();
-  const box = await sealKey(ana, bo.point, VISIT, 3, mediaKey);
-  it('open for whom they are', async () => assert.deepEqual(await openKey(bo, ana.point, VISIT, 3, box), mediaKey));
+  const box = await sealKey(ana, bo.point, { visitId: VISIT, epoch: 3 }, mediaKey);
+  it('open for whom they are', async () => assert.deepEqual(await openKey(bo, ana.point, { visitId: VISIT, epoch: 3 }, box), mediaKey));
   it('stay within the size that the server takes', () => assert.deepEqual([ana.point.length, box.length], [87, 80]));
   for (const [why, opened] of [
-    ['for somebody else', () => openKey(eve, ana.point, VISIT, 3, box)],
-    ['from somebody else', () => openKey(bo, eve.point, VISIT, 3, box)],
-    ['of another visit', () => openKey(bo, ana.point, '22222222-1111-4111-8111-111111111111', 3, box)],
-    ['of another epoch', () => openKey(bo, ana.point, VISIT, 4, box)],
-    ['sent back to who made them', () => openKey(ana, bo.point, VISIT, 3, box)],
-    ['that are cut', () => openKey(bo, ana.point, VISIT, 3, box.slice(0, -4))],
-    ['that are no boxes', () => openKey(bo, ana.point, VISIT, 3, '!')],
-    ['under a point that is none', () => openKey(bo, toBase64(new Uint8Array(65)), VISIT, 3, box)],
+    ['for somebody else', () => openKey(eve, ana.point, { visitId: VISIT, epoch: 3 }, box)],
+    ['from somebody else', () => openKey(bo, eve.point, { visitId: VISIT, epoch: 3 }, box)],
+    ['of another visit', () => openKey(bo, ana.point, { visitId: '22222222-1111-4111-8111-111111111111', epoch: 3 }, box)],
+    ['of another epoch', () => openKey(bo, ana.point, { visitId: VISIT, epoch: 4 }, box)],
+    ['sent back to who made them', () => openKey(ana, bo.point, { visitId: VISIT, epoch: 3 }, box)],
+    ['that are cut', () => openKey(bo, ana.point, { visitId: VISIT, epoch: 3 }, box.slice(0, -4))],
+    ['that are no boxes', () => openKey(bo, ana.point, { visitId: VISIT, epoch: 3 }, '!')],
+    ['under a point that is none', () => openKey(bo, toBase64(new Uint8Array(65)), { visitId: VISIT, epoch: 3 }, box)],
   ]) it(`${why} stay shut`, async () => assert.equal(await opened(), null));
 });
 
