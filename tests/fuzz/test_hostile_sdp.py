@@ -56,7 +56,7 @@ class Attacker:
         seeds = [text.encode() for text in texts]
         text = mutate(self._random, self._random.choice(seeds), seeds).decode("utf-8", "replace")
         request["fragment" if kind == "add_candidates" else "sdp"] = text or "v"
-        reply = self._ask({"type": kind, **request, "sources": {"0": "microphone", "1": "camera"}})
+        reply = self._ask({"type": kind, **request, "sources": {"0": "microphone", "1": "camera"}, "role": "patient"})
         if "error" in reply:
             assert reply["error"]["code"] in REFUSALS, (reply, text)
             self.refused += 1
