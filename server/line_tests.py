@@ -35,7 +35,7 @@ class LineTestBusy(ServerError):
     """The relays have no room for a test now."""
 
     code = "line-test-busy"
-    status = 503
+    status = 429  # no server error: all else works, and this does again in a moment
     detail = "The line cannot be tested now; the call works without a test."
 
 

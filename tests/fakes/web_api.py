@@ -269,7 +269,7 @@ class Routes:
             case "GET /ice":
                 return {"ice_servers": [], "ttl_s": 0}
             case "POST /line-tests":
-                return problem(503, "line-test-busy")
+                return problem(429, "line-test-busy")
             case "POST /tickets":
                 return {"ticket": "doctor" if body.get("visit_id") else fake.visit["role"], "expires_s": 30}
             case "GET /session":

@@ -90,7 +90,7 @@ class TestBounds:
         first, second = await clinic.staff(), await clinic.staff("wu@clinic.example")
         assert (await first.post("/api/line-tests", OFFERS)).status == 201
         refused = await second.post("/api/line-tests", OFFERS)
-        assert (refused.status, refused.code) == (503, "line-test-busy")
+        assert (refused.status, refused.code) == (429, "line-test-busy")
 
     async def test_what_the_relay_cannot_read_is_told(self, clinic: LiveClinic) -> None:
         clinic.relay.refuses["publish"] = "bad_sdp"
@@ -100,7 +100,7 @@ class TestBounds:
     async def test_relay_away_is_no_fault_of_the_page(self, clinic: LiveClinic) -> None:
         clinic.relay.refuses["publish"] = "draining"
         answer = await (await clinic.staff()).post("/api/line-tests", OFFERS)
-        assert (answer.status, answer.code) == (503, "line-test-busy")
+        assert (answer.status, answer.code) == (429, "line-test-busy")
 
 
 class TestResult:
