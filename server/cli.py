@@ -116,7 +116,7 @@ def _backup(settings: Settings, arguments: Arguments) -> int:
 
 
 def _backup_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="where records.dump and keys.dump go; keep the two apart")
+    parser.add_argument("folder", metavar="DIR", help="where records.dump, keys.dump and recordings/ go; keep the two dumps apart")
     parser.add_argument("--drill", action="store_true", help="restore into a scratch database and prove it is whole")
 
 
@@ -127,7 +127,7 @@ def _restore(settings: Settings, arguments: Arguments) -> int:
 
 
 def _restore_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="with records.dump and keys.dump")
+    parser.add_argument("folder", metavar="DIR", help="with records.dump, keys.dump and recordings/")
 
 
 def _keys(settings: Settings, arguments: Arguments) -> int:

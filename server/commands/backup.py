@@ -1,10 +1,11 @@
-"""`backup DIR`: both files of a backup; with --drill the proof that they come back. `restore DIR`: brings them back."""
+"""`backup DIR`: dumps and recordings; with --drill the proof that they come back. `restore DIR`: brings them back."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import dataclasses
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,6 +20,7 @@ from server.commands.reach import opened, reachable
 from server.config import Settings
 from server.faults import StartFault
 from server.processes import unprivileged_account
+from server.recording import RECORDINGS
 
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "backup", Purpose.SYSADMIN, "backup")
 
@@ -31,8 +33,27 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         if not arguments.drill:
             tables = asyncio.run(backup.dump(place, folder))
             print(f"{sum(each.rows for each in tables.values())} rows of {len(tables)} tables are in {folder}.")
+            _copy_recordings(settings.data_dir, folder)
             return 0
+        _copy_recordings(settings.data_dir, folder)
         return asyncio.run(_drill(reached, place, folder))
+
+
+def _copy_recordings(source: Path, target: Path) -> None:
+    """
+    Copy the sealed files as they are. Called after the dump: a file without a row in it is swept away after a restore,
+    a row without its file would be a lost recording.
+    """
+    if not (source / RECORDINGS).is_dir():
+        return
+    (target / RECORDINGS).mkdir(mode=0o700, parents=True, exist_ok=True)
+    copied = 0
+    for file in sorted((source / RECORDINGS).iterdir()):
+        kept = target / RECORDINGS / file.name
+        if not kept.exists() or kept.stat().st_size != file.stat().st_size:  # a part only ever grows
+            shutil.copy2(file, kept)
+            copied += 1
+    print(f"{copied} new files of recordings are in {target / RECORDINGS}.")
 
 
 async def _drill(settings: Settings, place: backup.Place, folder: Path) -> int:
@@ -73,6 +94,7 @@ async def _restore(settings: Settings, place: backup.Place, folder: Path) -> int
             "restore into a new data folder: make it, put the key file at DATA_DIR/keys/kek.json, run this again.",
         )
     await backup.restore(place, folder)
+    _copy_recordings(folder, settings.data_dir)
     async with opened(settings) as database:
         found = await inspect(database, ACTOR)
         report = await audit_log.verify(database, DEFAULT_TENANT, settings.data_dir)

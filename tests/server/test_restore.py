@@ -43,6 +43,8 @@ async def backed_up(database_url: str, cluster: Any, tmp_path: Path) -> Path:
     name = database_url.partition("?")[0].rpartition("/")[2]
     programs = find_binaries(None, unprivileged_account()).folder
     await backup.dump(backup.Place(programs, cluster.admin(name), LOGIN_ROLE), tmp_path / "backup")
+    (tmp_path / "backup" / "recordings").mkdir()
+    (tmp_path / "backup" / "recordings" / "r.0.sealed").write_bytes(b"sealed")
     return tmp_path
 
 
@@ -57,6 +59,7 @@ class TestRestore:
         done = restore(backed_up, machine)
         assert (done.returncode, done.stderr) == (0, "")
         assert "Everything opens. Start Teleconsult." in done.stdout
+        assert (machine / "recordings" / "r.0.sealed").read_bytes() == b"sealed"
         assert run("audit", "verify", TELECONSULT_DATA_DIR=str(machine)).returncode == 0
         again = restore(backed_up, machine)
         assert again.returncode == 78
