@@ -21,13 +21,14 @@ from server.adapters.language_model import Endpoint, LanguageModelClient
 from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
+from server.datafolder import RECORDINGS
 from server.housekeeping import Housekeeping
 from server.http import health, middleware, pages, recordings
 from server.http.smart_services import smart_context
 from server.intake import EmbeddedTriage
 from server.keys import CLOCK, DATABASE, LINE_TESTS, RELAYS, ROOMS, SETTINGS, TRIAGE
 from server.line_tests import LineTests
-from server.recording import RECORDINGS, Recorders
+from server.recording import Recorders
 from server.recording_store import DatabaseRecordings
 from server.rooms import Rooms, Wiring
 from server.turn import turn_of

@@ -116,7 +116,7 @@ def _backup(settings: Settings, arguments: Arguments) -> int:
 
 
 def _backup_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="where records.dump, keys.dump and recordings/ go; keep the two dumps apart")
+    parser.add_argument("folder", metavar="DIR", help="for records.dump and keys.dump (keep them apart), recordings/")
     parser.add_argument("--drill", action="store_true", help="restore into a scratch database and prove it is whole")
 
 

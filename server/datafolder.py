@@ -10,6 +10,8 @@ from pathlib import Path
 from server.faults import DataFolderInUse, DataFolderUnusable
 from server.processes import Account
 
+RECORDINGS = "recordings"  # sealed files of recordings, in the data folder
+
 
 @dataclass(frozen=True)
 class DataFolder:
@@ -68,8 +70,8 @@ def _take(lock: int, path: Path) -> None:
 
 
 def own_by(folder: DataFolder, account: Account, key_file: Path) -> None:
-    """Give what web and its commands write themselves to the account that they run under: key, checkpoints, demo."""
-    folders = [folder.path / "audit", folder.path / "demo"]
+    """Give what web writes itself to the account that it runs under: key, checkpoints, demo, recordings."""
+    folders = [folder.path / "audit", folder.path / "demo", folder.path / RECORDINGS]
     if key_file.parent.parent == folder.path:
         folders.append(key_file.parent)
     for kept in folders:

@@ -13,7 +13,7 @@ from records.store import audit_log, recording_files
 from records.store.admission import Idempotency, Throttle
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.erasure_watch import WATCH_EVERY_S, ErasureWatch
-from server.recording import RECORDINGS
+from server.datafolder import RECORDINGS
 
 log = logging.getLogger("teleconsult.housekeeping")
 

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 64  # a person starts, pauses and stops; consents are bounded by the socket's rate
 RETRY_S = 1.0  # a relay that was restarted or handed the room on is tapped again this much later
 STORE_RETRY_S = 2.0
-RECORDINGS = "recordings"  # folder in the data folder
 
 
 class RecordingStore(Protocol):

@@ -234,9 +234,7 @@ class Rooms:
         for visit_id, place in found.items():
             room = self._rooms.get(UUID(visit_id))
             if room is not None:
-                room.tell(
-                    m.QueuePlace(place.position, place.ahead, place.wait_min, full=place.is_full)
-                )
+                room.tell(m.QueuePlace(place.position, place.ahead, place.wait_min, full=place.is_full))
 
     async def _expire_leases(self) -> None:
         for visit_id in await self._wiring.store.expire_leases():

@@ -18,9 +18,9 @@ from server.adapters.embedded_postgres import LOGIN_ROLE, SUPERUSER
 from server.adapters.postgres_binaries import find_binaries
 from server.commands.reach import opened, reachable
 from server.config import Settings
+from server.datafolder import RECORDINGS
 from server.faults import StartFault
 from server.processes import unprivileged_account
-from server.recording import RECORDINGS
 
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "backup", Purpose.SYSADMIN, "backup")
 

@@ -33,9 +33,7 @@ def add(settings: Settings, arguments: argparse.Namespace) -> int:
     """Read the password, twice at a terminal, and make the account."""
     password_hash = _hashed(_password())
     display = arguments.display or arguments.email.partition("@")[0]
-    account = NewAccount(
-        arguments.email, display, arguments.registration_number, arguments.role, password_hash
-    )
+    account = NewAccount(arguments.email, display, arguments.registration_number, arguments.role, password_hash)
     with reachable(settings) as reached:
         asyncio.run(_add(reached, account))
     print(f"{arguments.email} may log in at {settings.public_url}/console.")

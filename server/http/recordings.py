@@ -12,11 +12,11 @@ from aiohttp import web
 from records.errors import CannotOpen, KeyDestroyed
 from records.store.recordings import MediaKey
 from server.auth.principals import Staff
+from server.datafolder import RECORDINGS
 from server.errors import NotFound
 from server.http.middleware import REQUEST_ID, staff
 from server.keys import CLOCK, DATABASE, SETTINGS
 from server.playback import NotPlayable, PlayFile, describe, is_uuid, parse_range
-from server.recording import RECORDINGS
 
 routes = web.RouteTableDef()
 # A player asks for many pieces of a file: they are one playing, so one entry of the audit chain.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.datafolder import claim
+from server.datafolder import RECORDINGS, claim, own_by
 from server.faults import DataFolderInUse, DataFolderUnusable
-from server.processes import my_account
+from server.processes import Account, my_account
 
 ME = my_account()
 
@@ -46,3 +46,9 @@ def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(DataFolderUnusable, match="TELECONSULT_DATA_DIR"):
         claim(tmp_path / "data", ME)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away; CI is root")
+def test_an_unprivileged_web_may_write_recordings(tmp_path: Path) -> None:
+    own_by(claim(tmp_path, ME), Account("nobody", 65534, 65534), tmp_path / "keys" / "kek.json")
+    assert (tmp_path / RECORDINGS).stat().st_uid == 65534
