@@ -10,11 +10,11 @@ import pytest
 
 from records.store.recordings import MediaKey
 from server.auth.principals import StaffRole
+from server.datafolder import RECORDINGS
 from server.housekeeping import Housekeeping
 from server.keys import DATABASE, SETTINGS
 from server.playback import parse_range
 from server.recorder_process import SealedParts
-from server.recording import RECORDINGS
 from signaling.media.recording import matroska
 from signaling.media.recording.effects import ClosePart, OpenPart, PartTrack, Write
 from signaling.media.recording.payload import OPUS_SILENCE
