@@ -64,6 +64,7 @@ export function icon(name) {
 /** Own drawings on a 24 px grid, stroked by CSS. */
 export const ICONS = Object.freeze({
   wipe: 'M8 20h12M4 14l9-9 6 6-8 8H8z',
+  point: 'M12 2v4M12 18v4M2 12h4M18 12h4M12 9a3 3 0 1 0 0 6a3 3 0 1 0 0-6',
   draw: 'M4 20l1-5L16 4l4 4L9 19zM14 6l4 4',
   microphone: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM5 11a7 7 0 0 0 14 0M12 18v3',
   microphoneOff: 'M4 4l16 16M9 9v3a3 3 0 0 0 4.6 2.5M15 11V6a3 3 0 0 0-5.7-1.3M5 11a7 7 0 0 0 10.6 6M19 11a7 7 0 0 1-.6 2.8M12 18v3',

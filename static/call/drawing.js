@@ -1,18 +1,19 @@
 // @ts-check
-/** Strokes over a picture: seen by everybody, drawn by the doctor with pointer or keys. */
+/** Strokes and pointers over a picture: seen by everybody; the doctor draws and the patient points, by hand or by keys. */
 
 import { t } from '../i18n/index.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const MOST_POINTS = 80; // numbers in a message; a longer line goes on in the next one
+const DOT = 0.03; // of the picture's longer side
 const STEP = 0.05; // of the picture for each arrow key
 const RING = Array.from({ length: 17 }, (_, place) => [Math.cos((place * Math.PI) / 8), Math.sin((place * Math.PI) / 8)]);
 const KEYS = Object.freeze({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
 
-/** Where a point of the element lies in a picture that fits inside it (CSS object-fit: contain), 0 to 1; outside it is clamped. Pure.
- * @param {{x: number, y: number}} at @param {{width: number, height: number}} element @param {{width: number, height: number}} picture @returns {[number, number]} */
-export function inPicture(at, element, picture) {
-  const scale = Math.min(element.width / picture.width, element.height / picture.height);
+/** Where a point of the element lies in a picture that fits inside it (CSS object-fit: contain) or covers it, 0 to 1; outside it is clamped. Pure.
+ * @param {{x: number, y: number}} at @param {{width: number, height: number}} element @param {{width: number, height: number}} picture @param {boolean} [isCover] @returns {[number, number]} */
+export function inPicture(at, element, picture, isCover = false) {
+  const scale = (isCover ? Math.max : Math.min)(element.width / picture.width, element.height / picture.height);
   const share = (/** @type {number} */ place, /** @type {number} */ room, /** @type {number} */ size) => Math.min(1, Math.max(0, (place - (room - size * scale) / 2) / (size * scale)));
   return [share(at.x, element.width, picture.width), share(at.y, element.height, picture.height)];
 }
@@ -22,6 +23,11 @@ export function ring([x, y]) {
   return RING.flatMap(([dx, dy]) => [Math.min(1, Math.max(0, x + dx / 20)), Math.min(1, Math.max(0, y + dy / 20))]);
 }
 
+/**
+ * @typedef {object} Marks @property {readonly import('../media/room_channel.js').Stroke[]} strokes @property {readonly import('../media/room_channel.js').Pointer[]} pointers
+ * @typedef {object} Hand what this person does here, if anything @property {((points: number[]) => void)|null} draw @property {((at: [number, number]) => void)|null} point
+ */
+
 export class Drawing {
   element = document.createElementNS(SVG, 'svg');
   #video;
@@ -30,8 +36,9 @@ export class Drawing {
   #line = null;
   /** @type {[number, number]} */
   #cursor = [0.5, 0.5];
-  /** @type {((points: number[]) => void)|null} */
-  #onStroke = null;
+  /** @type {Hand} */
+  #hand = { draw: null, point: null };
+  #label = '';
 
   /** @param {HTMLVideoElement} video */
   constructor(video) {
@@ -44,40 +51,49 @@ export class Drawing {
     this.element.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** @param {readonly import('../media/room_channel.js').Stroke[]} strokes on this picture @param {((points: number[]) => void)|null} onStroke null where nobody draws here */
-  update(strokes, onStroke) {
-    if (Boolean(onStroke) !== Boolean(this.#onStroke)) this.#arm(Boolean(onStroke));
-    this.#onStroke = onStroke;
+  /** @param {Marks} marks on this picture @param {Hand} hand */
+  update({ strokes, pointers }, hand) {
+    this.#arm(hand.draw ? t('draw.how') : hand.point ? t('point.how') : '');
+    this.#hand = hand;
     const { videoWidth: width, videoHeight: height } = this.#video;
-    const shown = `${width}x${height} ${strokes.map(({ number }) => number).join(' ')} ${onStroke ? this.#cursor : ''}`;
+    const places = pointers.map(({ from, x, y }) => `${from} ${x} ${y}`).join(' ');
+    const shown = `${width}x${height} ${strokes.map(({ number }) => number).join(' ')} ${places} ${this.#label ? this.#cursor : ''}`;
     if (shown === this.#shown || !width) return;
     this.#shown = shown;
     this.element.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    this.element.setAttribute('preserveAspectRatio', `xMidYMid ${this.#video.closest('.self') ? 'slice' : 'meet'}`); // as the picture under it
+    this.element.setAttribute('preserveAspectRatio', `xMidYMid ${this.#isSelf ? 'slice' : 'meet'}`); // as the picture under it
     this.element.replaceChildren(...strokes.map(({ points, color }) => path(points, `ink-${color}`, width, height)),
-      ...(onStroke ? [path(ring(this.#cursor), 'cursor', width, height)] : []));
+      ...(this.#label ? [path(ring(this.#cursor), 'cursor', width, height)] : []), ...pointers.map(({ x, y }) => dot(x * width, y * height, DOT * Math.max(width, height))));
   }
 
-  /** @param {boolean} on */
-  #arm(on) {
-    this.element.classList.toggle('armed', on);
-    if (on) this.element.removeAttribute('aria-hidden');
+  get #isSelf() {
+    return Boolean(this.#video.closest('.self'));
+  }
+
+  /** @param {string} label how it is used; empty: it is only seen */
+  #arm(label) {
+    if (label === this.#label) return;
+    this.#label = label;
+    this.element.classList.toggle('armed', Boolean(label));
+    if (label) this.element.removeAttribute('aria-hidden');
     else this.element.setAttribute('aria-hidden', 'true');
-    for (const [name, value] of Object.entries({ tabindex: '0', role: 'application', 'aria-label': t('draw.how') })) {
-      if (on) this.element.setAttribute(name, value);
+    for (const [name, value] of Object.entries({ tabindex: '0', role: 'application', 'aria-label': label })) {
+      if (label) this.element.setAttribute(name, value);
       else this.element.removeAttribute(name);
     }
   }
 
   /** @param {PointerEvent} event */
   #begin(event) {
-    if (!this.#onStroke) return;
+    if (!this.#label) return;
     this.element.setPointerCapture(event.pointerId);
-    this.#line = this.#place(event);
+    this.#hand.point?.(this.#place(event));
+    if (this.#hand.draw) this.#line = this.#place(event);
   }
 
   /** @param {PointerEvent} event */
   #go(event) {
+    this.#hand.point?.(this.#place(event));
     if (!this.#line) return;
     this.#line.push(...this.#place(event));
     if (this.#line.length < MOST_POINTS) return;
@@ -87,17 +103,23 @@ export class Drawing {
   }
 
   #finish() {
-    if (this.#line && this.#line.length > 2) this.#onStroke?.(this.#line);
+    if (this.#line && this.#line.length > 2) this.#hand.draw?.(this.#line);
     this.#line = null;
   }
 
-  /** Arrows move the ring, Enter leaves it there. @param {KeyboardEvent} event */
+  /** Arrows move the ring, or the pointer with it; Enter leaves the ring there. @param {KeyboardEvent} event */
   #key(event) {
     const step = KEYS[/** @type {keyof typeof KEYS} */ (event.key)];
-    if (!this.#onStroke || (!step && event.key !== 'Enter')) return;
+    if (!this.#label || (!step && event.key !== 'Enter')) return;
     event.preventDefault();
-    if (!step) return this.#onStroke(ring(this.#cursor));
-    this.#cursor = [Math.min(1, Math.max(0, this.#cursor[0] + step[0] * STEP)), Math.min(1, Math.max(0, this.#cursor[1] + step[1] * STEP))];
+    if (step) this.#step(step[0] * (this.#isSelf ? -STEP : STEP), step[1] * STEP); // one's own picture is a mirror
+    else this.#hand.draw?.(ring(this.#cursor));
+    this.#hand.point?.(this.#cursor);
+  }
+
+  /** @param {number} dx @param {number} dy */
+  #step(dx, dy) {
+    this.#cursor = [Math.min(1, Math.max(0, this.#cursor[0] + dx)), Math.min(1, Math.max(0, this.#cursor[1] + dy))];
     const { width, height } = this.element.viewBox.baseVal;
     this.element.querySelector('.cursor')?.replaceWith(path(ring(this.#cursor), 'cursor', width, height));
   }
@@ -105,8 +127,16 @@ export class Drawing {
   /** @param {PointerEvent} event @returns {[number, number]} */
   #place(event) {
     const box = this.element.getBoundingClientRect();
-    return inPicture({ x: event.clientX - box.x, y: event.clientY - box.y }, box, { width: this.#video.videoWidth || 1, height: this.#video.videoHeight || 1 });
+    const x = this.#isSelf ? box.right - event.clientX : event.clientX - box.x;
+    return inPicture({ x, y: event.clientY - box.y }, box, { width: this.#video.videoWidth || 1, height: this.#video.videoHeight || 1 }, this.#isSelf);
   }
+}
+
+/** @param {number} x @param {number} y @param {number} r */
+function dot(x, y, r) {
+  const circle = document.createElementNS(SVG, 'circle');
+  for (const [name, value] of Object.entries({ class: 'pointer', cx: x, cy: y, r })) circle.setAttribute(name, String(value));
+  return circle;
 }
 
 /** @param {number[]} points @param {string} kind @param {number} width @param {number} height */

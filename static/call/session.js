@@ -51,10 +51,12 @@ export class CallSession {
   media = new Map();
   /** @type {Map<OwnSource, MediaStreamTrack>} */
   own = new Map();
-  /** Strokes on the pictures. */
+  /** Strokes and pointers on the pictures. */
   room = new RoomChannel(() => this.#options.onState(this.state));
   /** The practitioner draws: set by the page. */
   isDrawing = false;
+  /** The patient, or who is with them, points: set by the page. */
+  isPointing = false;
   #options;
   #socket;
   #up;

@@ -23,6 +23,9 @@ export class Tiles {
   element = el('div', { class: 'tiles', role: 'group', 'aria-label': t('call.people') });
   #grid = el('div', { class: 'grid' });
   #self = this.#newTile('self');
+  #ownScreen = this.#newTile('own-screen');
+  /** @type {MediaStreamTrack|undefined} */
+  #marked;
   #captions = el('div', { class: 'captions', hidden: true });
   #sounds = el('div', { hidden: true });
   #tapToHear = el('button', { type: 'button', class: 'primary tap-to-hear', hidden: true, on: { click: () => this.#playAll() } }, icon('sound'), t('call.tap_to_hear'));
@@ -39,7 +42,8 @@ export class Tiles {
   constructor() {
     document.addEventListener('visibilitychange', () => this.#visibilityChanged(), { signal: this.#abort.signal });
     this.#self.video.muted = true;
-    this.element.append(this.#grid, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
+    this.#ownScreen.element.hidden = true;
+    this.element.append(this.#grid, this.#ownScreen.element, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
   }
 
   /** @param {CallSession} session */
@@ -52,6 +56,7 @@ export class Tiles {
     this.#grid.dataset.count = String(pictures.length);
     this.#drawSounds(session);
     this.#drawSelf(session);
+    this.#drawOwnScreen(session);
   }
 
   /** @param {OtherSeat} seat @returns {{key: string, seat: OtherSeat, source: string}[]} */
@@ -89,7 +94,7 @@ export class Tiles {
     tile.element.classList.toggle('gone', seat.presence !== 'present');
     setText(tile.name, [seat.display, t(source === 'camera' ? `role.${seat.role}` : `source.${source}`)].filter(Boolean).join(' · '));
     setText(tile.note, [noteOf(seat, session.state), whyPaused(session.state, key) === 'line' ? t('call.no_picture_line') : ''].filter(Boolean).join(' · '));
-    drawOn(tile, key, session, Boolean(track) && session.isDrawing);
+    drawOn(tile, key, session, { draws: Boolean(track) && session.isDrawing, points: Boolean(track) && session.isPointing });
   }
 
   /** @param {CallSession} session */
@@ -101,7 +106,22 @@ export class Tiles {
     setText(this.#self.name, t('call.you'));
     const notes = [microphone.on ? '' : t('call.you_muted'), session.state.screen.on ? t('call.you_share') : '', session.state.second_camera.on ? t('call.you_show_more') : ''];
     setText(this.#self.note, notes.filter(Boolean).join(' · '));
-    drawOn(this.#self, `${session.state.seat}/camera`, session, false);
+    drawOn(this.#self, `${session.state.seat}/camera`, session, { draws: false, points: Boolean(track) && session.isPointing });
+  }
+
+  /** One's own screen is a tile from the first mark that somebody makes on it: not before, so that it shows itself no hall of mirrors. @param {CallSession} session */
+  #drawOwnScreen(session) {
+    const key = `${session.state.seat}/screen`;
+    const screen = session.own.get('screen');
+    const { strokes, pointers } = session.room.shared;
+    if ([...strokes, ...pointers].some(({ on }) => on === key)) this.#marked = screen;
+    const isShown = Boolean(screen) && this.#marked === screen;
+    this.#ownScreen.element.hidden = !isShown;
+    this.#ownScreen.element.classList.toggle('has-picture', isShown);
+    showTrack(this.#ownScreen.video, isShown ? screen : undefined);
+    if (!isShown) return;
+    setText(this.#ownScreen.name, `${t('call.you')} · ${t('source.screen')}`);
+    drawOn(this.#ownScreen, key, session, { draws: session.isDrawing, points: session.isPointing });
   }
 
   /** The relay sends each picture as large as its tile is, and none to a page that nobody looks at. */
@@ -170,10 +190,13 @@ export class Tiles {
   }
 }
 
-/** @param {Tile} tile @param {string} key @param {CallSession} session @param {boolean} isArmed */
-function drawOn(tile, key, session, isArmed) {
-  const send = (/** @type {number[]} */ points) => session.room.send('stroke', { on: key, color: 0, points });
-  tile.drawing.update(session.room.shared.strokes.filter(({ on }) => on === key), isArmed ? send : null);
+/** @param {Tile} tile @param {string} key @param {CallSession} session @param {{draws: boolean, points: boolean}} may */
+function drawOn(tile, key, session, { draws, points }) {
+  const { strokes, pointers } = session.room.shared;
+  const draw = (/** @type {number[]} */ line) => session.room.send('stroke', { on: key, color: 0, points: line });
+  const point = (/** @type {[number, number]} */ [x, y]) => session.room.point({ on: key, x, y });
+  const here = (/** @type {{on: string}} */ { on }) => on === key;
+  tile.drawing.update({ strokes: strokes.filter(here), pointers: pointers.filter(here) }, { draw: draws ? draw : null, point: points ? point : null });
 }
 
 /** @param {OtherSeat} seat @param {import('./state.js').CallState} state */

@@ -143,6 +143,36 @@ class TestDrawing:
         await expect(seen).to_have_count(0)
 
 
+class TestPointing:
+    """The patient shows a place on their own picture and on the doctor's screen; the doctor sees it there."""
+
+    async def test_dot_by_hand_and_by_keys_is_seen_and_goes(self, call: Call) -> None:
+        doctor, patient = call.doctor.page, call.patient.page
+        await patient.get_by_role("button", name="Show a place").click()
+        board = patient.locator(".tile.self .drawing.armed")
+        await board.hover(position={"x": 20, "y": 20})
+        await expect(patient.locator(".tile.self .drawing .pointer")).to_have_count(1)
+        dot = doctor.locator(".tile:not(.self) .drawing .pointer")
+        for place in range(16):  # a pointer is not kept for a page whose channel opens later
+            await board.hover(position={"x": 20 + place, "y": 20})
+            if await dot.count():
+                break
+            await asyncio.sleep(0.5)
+        share = "(dot) => dot.getAttribute('cx') / dot.ownerSVGElement.viewBox.baseVal.width"
+        assert await dot.evaluate(share) > 0.5  # left in the mirror is right for who looks at the patient
+        await expect(dot).to_have_count(0, timeout=10_000)
+        await press(call.doctor, SCREEN)
+        await until(patient, f"{SHOWN.format('screen')} > 0")
+        await patient.locator(".tile[data-key$='/screen'] .drawing.armed").focus()
+        await patient.keyboard.press("ArrowRight")
+        await expect(doctor.locator(".tile[data-key='own-screen'] .drawing .pointer")).to_have_count(1)
+        await call.patient.album.take(patient, "pointing")
+        await call.patient.album.take(doctor, "pointed-at")
+        await patient.get_by_role("button", name="Stop showing").click()
+        await press(call.doctor, SCREEN)
+        await expect(doctor.locator(".tile[data-key='own-screen']")).to_be_hidden()
+
+
 class TestWithoutDevices:
     """Nothing works: the person answers all the same, and writes."""
 

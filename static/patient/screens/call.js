@@ -55,7 +55,8 @@ export function callScreen(app, signal) {
   const recording = new RecordingMark(() => app.session);
   const chatButton = barButton(() => toggleChat());
   const leaveButton = barButton(() => leave(app));
-  const controls = new Controls(() => app.session, chatButton.button, leaveButton.button);
+  const pointButton = barButton(() => { if (app.session) app.session.isPointing = !app.session.isPointing; update(); });
+  const controls = new Controls(() => app.session, chatButton.button, pointButton.button, leaveButton.button);
   chat.element.hidden = true;
   chatButton.button.setAttribute('aria-expanded', 'false');
   const toggleChat = () => {
@@ -76,6 +77,8 @@ export function callScreen(app, signal) {
     chat.update(call);
     const unread = chat.element.hidden ? call.unread : 0;
     chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.short'), unread ? 'news' : '');
+    const isPointing = app.session.isPointing;
+    pointButton.show('point', t(isPointing ? 'point.stop' : 'point.start'), isPointing ? 'off' : '');
     leaveButton.show('end', t('call.leave'), 'danger');
     drawStatus(app, status);
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inPicture, ring } from '../../../static/call/drawing.js';
-import { add, NOTHING, take } from '../../../static/media/room_channel.js';
+import { add, NOTHING, take, unpoint } from '../../../static/media/room_channel.js';
 
 const body = { on: 's_p/camera', color: 1, points: [0, 0, 1, 1] };
 const two = () => add(add(take(NOTHING, { type: 'welcome', room: 'k', resumed: false, done: 0 }), 'stroke', body), 'stroke', body);
@@ -39,7 +39,28 @@ describe('room channel', () => {
   });
 });
 
+describe('pointers', () => {
+  const at = (/** @type {string} */ from, /** @type {number} */ x) => ({ type: 'pointer', number: 0, from, body: { on: 's_p/camera', x, y: 0.5 } });
+  it('shows only the newest place of each seat', () => {
+    const shared = take(take(take(NOTHING, at('s_p', 0.1)), at('s_c', 0.2)), at('s_p', 0.3));
+    assert.deepEqual(shared.pointers.map(({ from, x }) => [from, x]), [['s_c', 0.2], ['s_p', 0.3]]);
+  });
+  it('takes no number of the room', () => {
+    assert.equal(take(two(), at('s_p', 0.1)).number, 0);
+    assert.equal(take(two(), at('s_p', 0.1)).unsent.length, 2);
+  });
+  it('fades a place unless a newer one followed', () => {
+    const first = take(NOTHING, at('s_p', 0.1));
+    const second = take(first, at('s_p', 0.2));
+    assert.deepEqual(unpoint(first, first.pointers[0]).pointers, []);
+    assert.equal(unpoint(second, first.pointers[0]).pointers.length, 1);
+  });
+});
+
 describe('drawing', () => {
+  it('measures in what is seen of a picture that covers its tile', () => {
+    assert.deepEqual(inPicture({ x: 0, y: 50 }, { width: 100, height: 100 }, { width: 200, height: 100 }, true), [0.25, 0.5]);
+  });
   it('measures in the picture, not in the bars beside it', () => {
     assert.deepEqual(inPicture({ x: 150, y: 50 }, { width: 300, height: 100 }, { width: 100, height: 100 }), [0.5, 0.5]);
     assert.deepEqual(inPicture({ x: 10, y: 100 }, { width: 300, height: 100 }, { width: 100, height: 100 }), [0, 1]);
