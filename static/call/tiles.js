@@ -42,8 +42,7 @@ export class Tiles {
   constructor() {
     document.addEventListener('visibilitychange', () => this.#visibilityChanged(), { signal: this.#abort.signal });
     this.#self.video.muted = true;
-    this.#ownScreen.element.hidden = true;
-    this.element.append(this.#grid, this.#ownScreen.element, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
+    this.element.append(this.#grid, this.#self.element, this.#captions, this.#tapToHear, this.#sounds);
   }
 
   /** @param {CallSession} session */
@@ -116,10 +115,10 @@ export class Tiles {
     const { strokes, pointers } = session.room.shared;
     if ([...strokes, ...pointers].some(({ on }) => on === key)) this.#marked = screen;
     const isShown = Boolean(screen) && this.#marked === screen;
-    this.#ownScreen.element.hidden = !isShown;
-    this.#ownScreen.element.classList.toggle('has-picture', isShown);
     showTrack(this.#ownScreen.video, isShown ? screen : undefined);
-    if (!isShown) return;
+    if (!isShown) return this.#ownScreen.element.remove();
+    if (!this.#ownScreen.element.isConnected) this.#self.element.before(this.#ownScreen.element);
+    this.#ownScreen.element.classList.add('has-picture');
     setText(this.#ownScreen.name, `${t('call.you')} · ${t('source.screen')}`);
     drawOn(this.#ownScreen, key, session, { draws: session.isDrawing, points: session.isPointing });
   }
