@@ -1,7 +1,7 @@
 """A seat's two counts: what was sent to it and not yet acknowledged, and what was received from it and done."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from signaling import codec
 from signaling import messages as m
@@ -49,11 +49,12 @@ class Journal:
         return ack >= oldest - 1
 
     def tail(self, ack: int) -> list[m.ServerEnvelope]:
-        """Return the messages after `ack` in order, without those that a later one replaces."""
+        """Return the messages after `ack` in order; one that a newer one replaces leaves that the `re` it had."""
         missed = [entry for entry in self._entries if entry.seq > ack]
         newest = {type(entry.message): entry.seq for entry in missed}
+        answers = {type(entry.message): entry.re for entry in missed if entry.re is not None}
         return [
-            entry
+            replace(entry, re=answers.get(type(entry.message))) if isinstance(entry.message, LATEST_WINS) else entry
             for entry in missed
             if not isinstance(entry.message, LATEST_WINS) or newest[type(entry.message)] == entry.seq
         ]

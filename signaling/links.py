@@ -1,8 +1,9 @@
 """One media link of a seat at the relay: its id, its direction, its state."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from signaling.messages import Offer
 from signaling.states import LINK_TRANSITIONS, MediaLinkState
 
 
@@ -21,6 +22,8 @@ class Link:
     state: MediaLinkState = MediaLinkState.NEW
     generation: int = 0
     """Of the newest description that was sent or taken."""
+    offer: Offer | None = field(default=None, repr=False)
+    """The newest that was sent."""
     network: str = ""
     """Kind of network that the relay was told."""
 

@@ -101,12 +101,12 @@ class Negotiation:
     def offer(
         self, seat: Seat, link: Link, offered: LinkOffered | reports.OfferReady, re: str | None = None
     ) -> list[e.Effect]:
-        """Pass the relay's offer on, unless a newer one was."""
+        """Pass the relay's offer on; when a newer one was, that answers the page, which waits for its `re`."""
         if offered.generation < link.generation:
-            return []
-        link.generation = offered.generation
+            return self._seats.tell(seat, link.offer, re) if link.offer is not None and re is not None else []
+        link.generation, link.offer = offered.generation, m.Offer(offered.generation, offered.sdp, offered.tracks)
         _describe(link)
-        return self._seats.tell(seat, m.Offer(offered.generation, offered.sdp, offered.tracks), re)
+        return self._seats.tell(seat, link.offer, re)
 
     def tracks_changed(self, event: reports.TracksChanged) -> list[e.Effect]:
         """Note what a seat publishes now; silence what it or a hold has muted."""

@@ -192,11 +192,11 @@ export class CallSession {
     if (envelope.type === 'welcome') this.#ice.take({ ice_servers: envelope.body.ice_servers ?? [], ttl_s: envelope.body.ice_ttl_s ?? 0 });
     this.#dispatch({ type: 'message', envelope });
     this.#encryption.receive(envelope);
-    for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope.body);
+    for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope);
   }
 
-  /** @param {Effect} effect @param {any} body */
-  #carryOut(effect, body) {
+  /** @param {Effect} effect @param {import('../types.js').Envelope} envelope */
+  #carryOut(effect, { body, re }) {
     switch (effect) {
       case Effect.START_MEDIA: return void this.#startMedia();
       case Effect.REBUILD_UP: return void this.#buildUp();
@@ -204,7 +204,7 @@ export class CallSession {
       case Effect.STOP_MEDIA: return this.#stopMedia();
       case Effect.ACCEPT: return void this.#accept();
       case Effect.TAKE_ANSWER: return void this.#up.published({ ...body, sdp: only(body.sdp, this.#begin.way) });
-      case Effect.ANSWER_OFFER: if (!this.#isStarted) return; return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }).then(() => this.#wishLayers());
+      case Effect.ANSWER_OFFER: if (!this.#isStarted) return; return void this.#down.offered({ ...body, sdp: only(body.sdp, this.#begin.way) }, re).then(() => this.#wishLayers());
       case Effect.HURRY: return this.#hurry();
       case Effect.MOVE: return void this.#move();
       case Effect.FOLLOW_DEMAND: return void this.#up.demand(body);

@@ -197,9 +197,18 @@ export class UpLink {
 /** Sources with an m-line from the beginning: going on and off needs no new description. @type {OwnSource[]} */
 const BASIC_SOURCES = ['microphone', 'camera'];
 
+/**
+ * Until our newest question for a connection is answered, an offer is for one that is gone: the relay may have made it, of
+ * its own accord or for an earlier question, before it read ours. Pure.
+ * @param {string} asked id of the unanswered `subscribe`; '' for none @param {string|undefined} re what the offer answers
+ * @returns {{asked: string, isOurs: boolean}}
+ */
+export const admit = (asked, re) => (asked && re !== asked ? { asked, isOurs: false } : { asked: '', isOurs: true });
+
 export class DownLink {
   /** @type {RTCPeerConnection|null} */
   #peer = null;
+  #asked = '';
   /** @type {Promise<void>} offers are answered one after another */
   #turn = Promise.resolve();
   /** @type {Map<string, MediaStreamTrack>} mid -> track */
@@ -213,7 +222,7 @@ export class DownLink {
 
   /**
    * @param {RTCConfiguration} configuration
-   * @param {LinkPorts & {onTracks: (tracks: {track: Track, media: MediaStreamTrack}[]) => void}} ports
+   * @param {Omit<LinkPorts, 'send'> & {send: (type: string, body: unknown) => string, onTracks: (tracks: {track: Track, media: MediaStreamTrack}[]) => void}} ports
    */
   constructor(configuration, ports) {
     this.#configuration = configuration;
@@ -227,7 +236,7 @@ export class DownLink {
   /** Ask for offers; the connection is made when the first one comes. */
   subscribe() {
     this.close();
-    this.#ports.send('subscribe', {});
+    this.#asked = this.#ports.send('subscribe', {});
   }
 
   /** A new connection beside the living one, which plays until the new one does. */
@@ -236,7 +245,7 @@ export class DownLink {
       this.#old?.close();
       [this.#old, this.#peer] = [this.#peer, null];
     });
-    this.#ports.send('subscribe', {});
+    this.#asked = this.#ports.send('subscribe', {});
   }
 
   /** New candidates from the relay on the same connection. */
@@ -245,8 +254,11 @@ export class DownLink {
     this.#ports.send('subscribe', { restart: true });
   }
 
-  /** Answer the relay's offer. @param {{generation: number, sdp: string, tracks: Track[]}} offer */
-  offered(offer) {
+  /** Answer the relay's offer, unless it is for an earlier connection. @param {{generation: number, sdp: string, tracks: Track[]}} offer @param {string|undefined} re */
+  offered(offer, re) {
+    const { asked, isOurs } = admit(this.#asked, re);
+    this.#asked = asked;
+    if (!isOurs) return Promise.resolve();
     this.#turn = this.#turn.then(() => this.#answer(offer)).catch(() => { this.#ports.onState('failed'); });
     return this.#turn;
   }

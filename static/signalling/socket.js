@@ -78,12 +78,13 @@ export class SignallingSocket {
     else this.retryNow();
   }
 
-  /** Send now, or as soon as the connection is back. @param {string} type @param {unknown} [body] */
+  /** Send now, or as soon as the connection is back. @param {string} type @param {unknown} [body] @returns {string} its id, which the answer has as `re` */
   send(type, body = {}) {
     const { journal, envelope, overflow } = outgoing(this.#journal, type, body);
     this.#journal = overflow ? { ...emptyJournal(), ids: journal.ids } : journal;
     if (overflow) this.#resumeKey = '';
     if (this.#connection === Connection.OPEN) this.#transmit(envelope);
+    return envelope.id ?? '';
   }
 
   /** End for good. */

@@ -83,6 +83,12 @@ class TestResume:
 class TestJournal:
     """Bounded, and honest about what it lost."""
 
+    def test_newest_offer_answers_the_question_of_the_one_that_it_replaces(self) -> None:
+        journal = Journal()
+        journal.number(m.Offer(1, "asked for", ()), re="m5")
+        journal.number(m.Offer(2, "newer", ()))
+        assert journal.tail(0) == [m.ServerEnvelope(m.Offer(2, "newer", ()), seq=2, re="m5")]
+
     def test_overflow_is_known(self) -> None:
         journal = Journal()
         for _ in range(MAX_ENTRIES + 1):

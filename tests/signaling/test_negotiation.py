@@ -111,6 +111,15 @@ class TestDown:
         visit.relay(OfferReady(VISIT, DOCTOR, link, 2, "offer 2", tracks))
         assert visit.told(DOCTOR, m.Offer)[-1] == m.Offer(2, "offer 2", tracks)
 
+    def test_answer_that_a_newer_offer_overtook_brings_that_one_again_with_its_id(self) -> None:
+        visit = in_consult()
+        link = subscribe(visit)
+        visit.say(DOCTOR, m.Subscribe(), re="9")
+        visit.relay(OfferReady(VISIT, DOCTOR, link, 3, "newest", ()))
+        visit.relay(i.LinkOffered(link, 2, "overtaken", (), "9"))
+        assert visit.sent[DOCTOR][-1].message == m.Offer(3, "newest", ())
+        assert visit.sent[DOCTOR][-1].re == "9"
+
     def test_answer_goes_to_the_relay(self) -> None:
         visit = in_consult()
         link = subscribe(visit)

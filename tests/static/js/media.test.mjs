@@ -4,10 +4,27 @@ import { describe, it } from 'node:test';
 import { adviceFor, Browser, browserOf, DeviceProblem, problemOf } from '../../../static/media/devices.js';
 import { levelOf } from '../../../static/media/meter.js';
 import { between, sampleOf, Verdict, verdictOf } from '../../../static/media/quality.js';
-import { applyDemand } from '../../../static/media/links.js';
+import { admit, applyDemand } from '../../../static/media/links.js';
 import { Action, decide, healthOf, LinkHealth, newWatch, observe } from '../../../static/media/recovery.js';
 
 const connected = () => observe(newWatch(0), LinkHealth.CONNECTED, 0);
+
+describe('offers after a rebuild', () => {
+  it('lets an offer pass that nobody asked for while no question is open', () => {
+    assert.deepEqual(admit('', undefined), { asked: '', isOurs: true });
+  });
+  it('leaves out what was under way when a new connection was asked for', () => {
+    assert.deepEqual(admit('m5', undefined), { asked: 'm5', isOurs: false });
+  });
+  it('leaves out the answer to an earlier question', () => {
+    assert.deepEqual(admit('m6', 'm5'), { asked: 'm6', isOurs: false });
+  });
+  it('takes its own answer, and what follows it', () => {
+    const { asked, isOurs } = admit('m6', 'm6');
+    assert.equal(isOurs, true);
+    assert.equal(admit(asked, undefined).isOurs, true);
+  });
+});
 
 describe('recovery', () => {
   it('leaves a connected link alone', () => {
