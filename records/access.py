@@ -32,6 +32,7 @@ class Object(enum.Enum):
     TRIAGE_DECISION = "triage_decision"
     NOTE = "note"
     CHAT = "chat"
+    READING = "reading"  # vital signs told in the call
     LINK = "link"
     ACCOUNT = "account"
     CLIENT = "client"
@@ -92,6 +93,7 @@ POLICY: Mapping[ActorKind, Mapping[Object, Mapping[Action, Condition]]] = {
         _O.INTAKE: {_A.READ: _C.OWN_VISIT, _A.WRITE: _C.OWN_VISIT},
         _O.NOTE: {_A.READ: _C.OWN_VISIT},
         _O.CHAT: {_A.READ: _C.OWN_VISIT, _A.WRITE: _C.OWN_VISIT},
+        _O.READING: {_A.READ: _C.OWN_VISIT, _A.WRITE: _C.OWN_VISIT},
     },
     ActorKind.PRACTITIONER: {
         _O.QUEUE: {_A.READ: _C.NONE, _A.WRITE: _C.NONE},
@@ -104,6 +106,7 @@ POLICY: Mapping[ActorKind, Mapping[Object, Mapping[Action, Condition]]] = {
         _O.TRIAGE_DECISION: {_A.READ: _C.IN_CARE, _A.WRITE: _C.TREATING},
         _O.NOTE: {_A.READ: _C.IN_CARE, _A.WRITE: _C.TREATING},
         _O.CHAT: {_A.READ: _C.IN_CARE, _A.WRITE: _C.IN_CARE},
+        _O.READING: {_A.READ: _C.IN_CARE, _A.WRITE: _C.IN_CARE},
         _O.RECORDING: {_A.READ: _C.TREATING, _A.WRITE: _C.TREATING},
         _O.LINK: {_A.READ: _C.NONE, _A.WRITE: _C.NONE},
         _O.AUDIT: {_A.READ: _C.IN_CARE},

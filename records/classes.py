@@ -64,6 +64,7 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     ),
     "patient_index": _columns(keyed="token", open="tenant_id field key_version patient_id"),
     "patient_key": _columns(keyed="wrapped", open="tenant_id patient_id version tenant_key_version created_at"),
+    "reading": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
     "recording": _columns(sealed="media_key", open="tenant_id id visit_id started_at ended_at started_by"),
     "resource": _columns(sealed="content", open="tenant_id row type id version patient_id origin updated_at deleted"),
     "resource_date": _columns(keyed="key", open="tenant_id low high row"),

@@ -43,6 +43,7 @@ TABLE_CLASSES: Mapping[str, RetentionClass] = {
     "triage_note": RetentionClass.RECORD,
     "triage_decision": RetentionClass.RECORD,
     "note": RetentionClass.RECORD,
+    "reading": RetentionClass.RECORD,
     "resource": RetentionClass.RECORD,
     "resource_history": RetentionClass.RECORD,
     "chat_entry": RetentionClass.MEDIA,

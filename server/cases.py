@@ -35,6 +35,7 @@ async def _case(services: Services, staff: Staff, visit_id: UUID, actor: Actor) 
         versions = await unit.triage_notes.versions(visit_id)
         decisions = await unit.triage_notes.decisions(visit_id)
         chat = await unit.chat.last(visit_id)
+        readings = await unit.readings.of_visit(visit_id)
         note = await unit.notes.get(visit_id)
         history = await unit.visits.history(visit_id)
     return {
@@ -49,6 +50,11 @@ async def _case(services: Services, staff: Staff, visit_id: UUID, actor: Actor) 
             {"from": line.seat, "role": line.role, "text": line.text, "at": line.at.isoformat(), "key": line.key,
              "number": line.number}
             for line in chat
+        ],
+        "readings": [
+            {"from": each.seat, "role": each.role, "values": each.values, "at": each.at.isoformat(),
+             "key": each.key.removeprefix(f"{each.seat}/"), "number": each.number}
+            for each in readings
         ],
         "note": note_part(note),
         "history": [_transition(each) for each in history],

@@ -109,10 +109,10 @@ class _Place:
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
 _FromPages = _Joined | Barred | _Gone | _Said | _Asked | _Place
 _Input = _FromPages | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
-_STORE = (e.Transition, e.StoreChat, e.StorePath, e.RenewLease, e.StoreLines)
+_STORE = (e.Transition, e.StoreChat, e.StoreReading, e.StorePath, e.RenewLease, e.StoreLines)
 _RECORDING = (e.StoreConsent, e.OpenRecording, e.RecordMedia, e.SealRecording)
 _STORE_RESULTS = (
-    *(i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored),
+    *(i.Stored, i.Deferred, i.NotStored, i.VisitChanged, i.ChatStored, i.ReadingStored),
     *(i.ConsentStored, i.RecorderReady, i.RecorderGap, i.RecorderFailed),
 )
 
@@ -136,7 +136,7 @@ class Room:
     """One visit's live part. `run` owns every task of it."""
 
     def __init__(
-        self, visit_id: UUID, opening: tuple[i.VisitView, tuple[m.ChatLine, ...]], around: Surroundings
+        self, visit_id: UUID, opening: tuple[i.VisitView, tuple[m.ChatLine | m.Reading, ...]], around: Surroundings
     ) -> None:
         self.visit_id = visit_id
         self._around = around
@@ -320,7 +320,11 @@ class Room:
 
     def _actor_of(self, effect: e.StoreEffect | e.RecordingEffect) -> Actor:
         """Return who a write is for: the seat that asked, or the program for its own clocks."""
-        seat = effect.seat if isinstance(effect, e.StoreChat | e.StoreConsent) else getattr(effect, "actor", SYSTEM)
+        match effect:
+            case e.StoreChat(seat=seat) | e.StoreReading(seat=seat) | e.StoreConsent(seat=seat):
+                pass
+            case _:
+                seat = getattr(effect, "actor", SYSTEM)
         ticket = self._tickets.get(seat)
         return room_actor() if ticket is None else ticket.actor
 

@@ -48,6 +48,9 @@ class VisitStore(Protocol):
     async def append_chat(self, visit_id: UUID, chat: e.StoreChat, write: Write) -> m.ChatLine:
         """Store a chat message; the same key again returns what is stored."""
 
+    async def append_reading(self, visit_id: UUID, reading: e.StoreReading, write: Write) -> m.Reading:
+        """Store a reading; the same key again returns what is stored."""
+
     async def note_path(self, visit_id: UUID, change: m.PathChanged) -> None:
         """Keep a change of the network under a seat's media with the visit's events."""
 
@@ -118,7 +121,7 @@ class StoreLane:
             except StoreUnavailable:
                 return False
             write = self._backlog.popleft()
-            if isinstance(write.effect, e.StoreChat) and result is not None:
+            if isinstance(write.effect, e.StoreChat | e.StoreReading) and result is not None:
                 self._post(result)
             elif isinstance(result, i.NotStored):
                 await self._carry_out(_Refresh())  # someone else changed the visit meanwhile: theirs stands
@@ -157,7 +160,7 @@ class StoreLane:
             case e.Transition(may_wait=True, trigger=trigger) if len(self._backlog) < MAX_WAITING:
                 self._backlog.append(write)
                 self._post(i.Deferred(trigger, timestamp(write.at)))
-            case e.StoreChat() | e.StoreLines() if len(self._backlog) < MAX_WAITING:
+            case e.StoreChat() | e.StoreReading() | e.StoreLines() if len(self._backlog) < MAX_WAITING:
                 self._backlog.append(write)
             case e.StorePath():
                 pass  # worth less than the call's own writes, which wait; the relay's histogram has it
@@ -168,8 +171,8 @@ class StoreLane:
 
     def _give_up(self, write: Write, because: str) -> None:
         match write.effect:
-            case e.StoreChat(seat, _, _, key):
-                self._post(i.NotStored(None, because, key, seat))
+            case e.StoreChat() | e.StoreReading() as entry:
+                self._post(_not_kept(entry, because))
             case e.Transition(trigger=trigger):
                 self._post(i.NotStored(trigger, because))
             case e.RenewLease() | e.StoreLines() | e.StorePath():
@@ -194,6 +197,8 @@ class StoreLane:
                 return i.Stored(await self._store.transition(visit_id, change, write), timestamp(write.at))
             case e.StoreChat() as chat:
                 return i.ChatStored(await self._store.append_chat(visit_id, chat, write))
+            case e.StoreReading() as reading:
+                return i.ReadingStored(await self._store.append_reading(visit_id, reading, write))
             case e.StorePath(change):
                 await self._store.note_path(visit_id, change)
                 return None
@@ -218,8 +223,12 @@ class StoreLane:
                 if isinstance(refusal, StaleState) and refusal.actual == after.value:
                     return i.Stored(await self._store.view(self._visit_id), timestamp(write.at))
                 return i.NotStored(trigger, CHANGED_ELSEWHERE)
-            case e.StoreChat(seat, _, _, key):
-                return i.NotStored(None, CHANGED_ELSEWHERE, key, seat)
+            case e.StoreChat() | e.StoreReading() as entry:
+                return _not_kept(entry, CHANGED_ELSEWHERE)
+
+
+def _not_kept(entry: e.StoreChat | e.StoreReading, because: str) -> i.NotStored:
+    return i.NotStored(None, because, entry.key, entry.seat, is_reading=isinstance(entry, e.StoreReading))
 
 
 def timestamp(at: datetime) -> str:

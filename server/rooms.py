@@ -50,7 +50,7 @@ NOBODY = Presence(SeatPresence.AWAY, SeatPresence.AWAY)
 class RoomsStore(VisitStore, Protocol):
     """What the rooms need of records.store beside a single room's needs; server/visit_store.py has it."""
 
-    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
+    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine | m.Reading, ...]]:
         """Read what a room begins with. Raises NotFound, StoreUnavailable."""
 
     async def queued_and_busy(self) -> Sequence[Visit]:

@@ -11,6 +11,7 @@ from records.actors import Actor, ActorKind, Purpose
 from records.store.chat import ChatEntry
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.live import LiveVisits
+from records.store.readings import NewReading, StoredReading
 from records.store.unit import Unit
 from records.store.visit_rows import Visit
 from server.auth.principals import seat_id
@@ -82,13 +83,14 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
             is_agreed = await unit.recordings.is_agreed(visit_id)
         return await self._view(visit, is_agreed)
 
-    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
-        """Read what a room begins with: the visit and its last chat lines."""
+    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine | m.Reading, ...]]:
+        """Read what a room begins with: the visit, its last chat lines and readings."""
         async with self._database.unit(room_actor()) as unit:
             visit = await unit.visits.get(visit_id)
-            lines = tuple(_line(entry) for entry in await unit.chat.last(visit_id, HISTORY))
+            lines = [_line(entry) for entry in await unit.chat.last(visit_id, HISTORY)]
+            readings = [_reading(entry) for entry in (await unit.readings.of_visit(visit_id))[-HISTORY:]]
             is_agreed = await unit.recordings.is_agreed(visit_id)
-        return await self._view(visit, is_agreed), lines
+        return await self._view(visit, is_agreed), (*lines, *readings)
 
     async def transition(self, visit_id: UUID, change: e.Transition, write: Write) -> i.VisitView:
         """Store a change. Raises StaleState, NotClaimed, StoreUnavailable."""
@@ -105,6 +107,14 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
                 visit_id, seat=chat.seat, role=chat.role, text=chat.text, key=f"{chat.seat}/{chat.key}", at=write.at
             )
             return _line(entry)
+
+    async def append_reading(self, visit_id: UUID, reading: e.StoreReading, write: Write) -> m.Reading:
+        """Store a reading and show it as Observations. The stored key names the seat too."""
+        new = NewReading(reading.seat, reading.role, reading.values, f"{reading.seat}/{reading.key}", write.at)
+        async with self._database.unit(write.actor) as unit:
+            entry = await unit.readings.append(visit_id, new)
+            await unit.resources.project(visit_id)
+            return _reading(entry)
 
     async def renew_lease(self, visit_id: UUID) -> None:
         """Renew the claim. Raises NotClaimed."""
@@ -168,3 +178,8 @@ class DatabaseVisits(DatabaseSweeps, MediaEvents):
 def _line(entry: ChatEntry) -> m.ChatLine:
     key = entry.key.removeprefix(f"{entry.seat}/")
     return m.ChatLine(entry.number, entry.seat, entry.role, entry.text, key, timestamp(entry.at))
+
+
+def _reading(entry: StoredReading) -> m.Reading:
+    key = entry.key.removeprefix(f"{entry.seat}/")
+    return m.Reading(entry.number, entry.seat, entry.role, entry.values, key, timestamp(entry.at))

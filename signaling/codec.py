@@ -9,6 +9,7 @@ from typing import Any, NoReturn, assert_never
 from signaling import messages as m
 from signaling.errors import BadMessage, ChatTooLong
 from signaling.media.reports import LayerWish, Track
+from signaling.vitals import VITALS, is_vital
 
 VERSION = 1
 # A browser's offer with simulcast is about 12 kB, and an offer is the largest thing a page sends.
@@ -138,6 +139,16 @@ def _chat(body: Body) -> m.ChatText:
     return m.ChatText(text, key)
 
 
+def _vitals(body: Body) -> m.Vitals:
+    values = body.object("values", len(VITALS))
+    for name, value in values.items():
+        if not is_vital(name, value):
+            body.refuse(f"values.{name}", "a known vital sign in the range of a living body")
+    if not values:
+        body.refuse("values", "at least one vital sign")
+    return m.Vitals(values, body.text("key", MAX_NAME_CHARACTERS))
+
+
 def _record(body: Body) -> m.Record:
     for action in m.RECORD_ACTIONS:
         if body._fields.get("action") == action:
@@ -185,6 +196,7 @@ CLIENT_TYPES: Mapping[str, Callable[[Body], m.ClientMessage]] = {
     "answer": lambda body: m.Answer(body.count("generation"), body.sdp()),
     "mute": lambda body: m.Mute(body.source("source"), body.flag("muted")),
     "chat": _chat,
+    "vitals": _vitals,
     "layers": lambda body: m.Layers(tuple(_wish(item) for item in body.items("wishes", MAX_WISHES))),
     "quality": _quality,
     "network": _network,
@@ -255,6 +267,7 @@ SERVER_TYPES: Mapping[type[m.ServerMessage], str] = {
     m.RelayLost: "relay-lost",
     m.RelayMoves: "relay-moves",
     m.ChatMessage: "chat",
+    m.VitalsMessage: "vitals",
     m.Drop: "drop",
     m.Unanswered: "unanswered",
     m.Speaker: "speaker",
@@ -311,6 +324,8 @@ def body_of(message: m.ServerMessage) -> dict[str, Any]:
             return {"generation": generation, "sdp": sdp, "tracks": [_track(track) for track in tracks]}
         case m.ChatMessage(line):
             return _line(line)
+        case m.VitalsMessage(reading):
+            return _reading(reading)
         case m.PathChanged():
             return _path(message)
         case _:
@@ -348,6 +363,7 @@ def _welcome(message: m.Welcome) -> dict[str, Any]:
         "chat": [_line(line) for line in message.chat],
         "admitted": message.admitted,
         "encrypted": message.encrypted,
+        "vitals": [_reading(reading) for reading in message.vitals],
     }
 
 
@@ -386,4 +402,15 @@ def _line(line: m.ChatLine) -> dict[str, Any]:
         "at": line.at,
         "key": line.key,
         "number": line.number,
+    }
+
+
+def _reading(reading: m.Reading) -> dict[str, Any]:
+    return {
+        "from": reading.seat,
+        "role": reading.role,
+        "values": dict(reading.values),
+        "at": reading.at,
+        "key": reading.key,
+        "number": reading.number,
     }

@@ -34,7 +34,9 @@ class Consultation:
     effects, to be carried out in order; after each call ask `next_deadline`.
     """
 
-    def __init__(self, view: i.VisitView, now: float, facts: i.RoomFacts, history: Iterable[m.ChatLine] = ()) -> None:
+    def __init__(
+        self, view: i.VisitView, now: float, facts: i.RoomFacts, history: Iterable[m.ChatLine | m.Reading] = ()
+    ) -> None:
         self._seats = Seats()
         self._course = Course(view)
         self._links = RoomLinks(self._seats)
@@ -132,12 +134,10 @@ class Consultation:
     def receive_store(self, result: i.StoreResult | i.RecordingInput, now: float) -> list[e.Effect]:
         """Advance by what the store or the recorder did, or by a change made elsewhere."""
         match result:
-            case i.ChatStored():
-                return self._chat.stored(result)
+            case i.ChatStored() | i.ReadingStored() | i.NotStored(trigger=None):
+                return self._chat.receive_store(result)
             case i.ConsentStored() | i.RecorderReady() | i.RecorderGap() | i.RecorderFailed():
                 return self.recording.receive(result) + self._after(now)
-            case i.NotStored(trigger=None):
-                return self._chat.not_stored(result)
             case i.NotStored():
                 return self._commands.refuse(result) + self._after(now)
             case _:
@@ -179,9 +179,10 @@ class Consultation:
             links={name: link.state.value for name, link in seat.links.items()},
             ice_servers=arrival.ice_servers,
             ice_ttl_s=arrival.ice_ttl_s,
-            chat=self._chat.history,
+            chat=self._chat.lines,
             admitted=self._course.admits(seat.role),
             encrypted=self.encryption.is_on,
+            vitals=self._chat.readings,
         )
         effects = self._seats.tell(seat, welcome, arrival.re)
         if is_resumed:
@@ -196,7 +197,7 @@ class Consultation:
                 return []  # a second hello on a seated socket; the shell refuses it before
             case m.Ping():
                 return self._seats.tell(seat, m.Pong(), re)
-            case m.ChatText():
+            case m.ChatText() | m.Vitals():
                 return self._chat.receive(seat, message, envelope)
             case m.ClientQuality():  # its numbers are for the shell's metrics
                 return self._media.network(seat, message.network)

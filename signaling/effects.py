@@ -56,6 +56,16 @@ class StoreChat:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreReading:
+    """Store a reading, then tell `ReadingStored` or `NotStored`. Waits while the database is away."""
+
+    seat: str
+    role: str
+    values: Mapping[str, float] = field(repr=False)
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class StorePath:
     """Keep a change of path with the visit's events. Nothing is told back; while the database is away it is lost."""
 
@@ -226,5 +236,5 @@ RelayEffect = (
     | RelayCloseRoom
     | RelayLeave
 )
-StoreEffect = Transition | StoreChat | StorePath | RenewLease | StoreLines
+StoreEffect = Transition | StoreChat | StoreReading | StorePath | RenewLease | StoreLines
 Effect = Send | CloseSocket | StoreEffect | RelayEffect | DeviceAnswered | DeviceRefused | TellQueue | RecordingEffect

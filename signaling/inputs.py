@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from signaling.media.reports import RelayEvent, RoomSnapshot, Track
-from signaling.messages import ChatLine, ResumePoint
+from signaling.messages import ChatLine, Reading, ResumePoint
 from signaling.states import Role, Trigger, VisitState
 
 
@@ -83,12 +83,14 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """The transition or chat message is given up; nothing of it is kept."""
+    """The transition, chat message or reading is given up; nothing of it is kept."""
 
     trigger: Trigger | None
     because: str
-    chat_key: str | None = None
+    key: str | None = None
+    """Of the chat message or reading."""
     seat: str | None = None
+    is_reading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,14 @@ class ChatStored:
     line: ChatLine
 
 
-StoreResult = Stored | Deferred | NotStored | VisitChanged | ChatStored
+@dataclass(frozen=True, slots=True)
+class ReadingStored:
+    """A reading has its number."""
+
+    reading: Reading
+
+
+StoreResult = Stored | Deferred | NotStored | VisitChanged | ChatStored | ReadingStored
 
 
 # Relay results

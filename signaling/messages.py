@@ -16,6 +16,12 @@ from signaling.sealed_messages import Identify as Identify
 from signaling.sealed_messages import KeySent as KeySent
 from signaling.sealed_messages import SendKey as SendKey
 from signaling.states import Presence, Role, VisitState
+from signaling.written_messages import ChatLine as ChatLine
+from signaling.written_messages import ChatMessage as ChatMessage
+from signaling.written_messages import ChatText as ChatText
+from signaling.written_messages import Reading as Reading
+from signaling.written_messages import Vitals as Vitals
+from signaling.written_messages import VitalsMessage as VitalsMessage
 
 Source = Literal["microphone", "camera", "screen", "second_camera", "device"]
 SOURCES: tuple[Source, ...] = ("microphone", "camera", "screen", "second_camera", "device")
@@ -78,14 +84,6 @@ class Mute:
 
     source: Source
     muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ChatText:
-    """A chat message; the same key again is the same message."""
-
-    text: str = field(repr=False)
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +161,7 @@ ClientMessage = (
     | Answer
     | Mute
     | ChatText
+    | Vitals
     | Layers
     | ClientQuality
     | Network
@@ -213,19 +212,6 @@ class SeatView:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatLine:
-    """One stored chat message. `number` counts up by one in a visit."""
-
-    number: int
-    seat: str
-    role: str
-    text: str = field(repr=False)
-    key: str
-    at: str
-    """RFC 3339, UTC."""
-
-
-@dataclass(frozen=True, slots=True)
 class Welcome:
     """The answer to hello: who you are and everything you need to draw the page."""
 
@@ -248,6 +234,8 @@ class Welcome:
     """Whether you may publish and subscribe now."""
     encrypted: bool = False
     """Whether this call is end-to-end encrypted."""
+    vitals: tuple[Reading, ...] = ()
+    """The last 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,13 +320,6 @@ class RelayLost:
 @dataclass(frozen=True, slots=True)
 class RelayMoves:
     """The room moves to another relay: publish and subscribe anew, and keep the old links until the new ones play."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
-    """A chat message is stored: told to everyone, the sender too."""
-
-    line: ChatLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,6 +448,7 @@ ServerMessage = (
     | RelayLost
     | RelayMoves
     | ChatMessage
+    | VitalsMessage
     | Drop
     | Unanswered
     | Speaker

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from records.fhir import terminology as t
-from records.fhir.project_clinical import clinical_impression, composition, observations, questionnaire_response
+from records.fhir.project_clinical import clinical_impression, composition, questionnaire_response
 from records.fhir.project_recording import document_reference
+from records.fhir.project_vitals import call_observations, observations
 
 Json = dict[str, Any]
 
@@ -111,6 +112,17 @@ class RecordedMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class CallReading:
+    """What somebody measured and told during the call."""
+
+    number: int
+    role: str
+    """Who told it: patient, caregiver, doctor."""
+    values: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class VisitRecord:
     """All that a visit's resources are made of."""
 
@@ -131,6 +143,7 @@ class VisitRecord:
     lines: Sequence[Mapping[str, Any]] = ()
     """What each participant's line was fit for: role, verdict, reasons, score."""
     recordings: Sequence[RecordedMedia] = ()
+    readings: Sequence[CallReading] = ()
 
 
 def resource_id(visit_id: UUID, role: str) -> str:
@@ -148,6 +161,7 @@ def project(record: VisitRecord) -> list[Json]:
     if record.intake is not None:
         found.append(questionnaire_response(record, resource_id(record.id, "intake")))
         found += observations(record, lambda name: resource_id(record.id, f"vital-{name}"))
+    found += call_observations(record, lambda name: resource_id(record.id, f"vital-{name}"))
     if record.triage is not None:
         found.append(clinical_impression(record, record.triage, resource_id(record.id, "triage")))
     if record.note is not None and record.practitioner is not None:

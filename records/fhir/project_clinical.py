@@ -1,8 +1,8 @@
-"""The clinical resources of a visit: intake answers, vitals, the AI's triage note, the doctor's signed note."""
+"""The clinical resources of a visit: intake answers, the AI's triage note, the doctor's signed note."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -15,25 +15,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# vital -> LOINC code, display, UCUM code, printed unit (HL7 vital signs profile, R4 observation-vitalsigns)
-VITALS = {
-    "temperature_c": ("8310-5", "Body temperature", "Cel", "°C"),
-    "heart_rate": ("8867-4", "Heart rate", "/min", "beats/minute"),
-    "respiratory_rate": ("9279-1", "Respiratory rate", "/min", "breaths/minute"),
-    "spo2": ("2708-6", "Oxygen saturation in Arterial blood", "%", "%"),
-}
-_PRESSURE = {
-    "systolic_bp": ("8480-6", "Systolic blood pressure"),
-    "diastolic_bp": ("8462-4", "Diastolic blood pressure"),
-}
-# ACVPU; the letter itself is our own code, the LOINC code names the scale.
-CONSCIOUSNESS = {
-    "A": "alert",
-    "C": "new confusion",
-    "V": "responds to voice",
-    "P": "responds to pain",
-    "U": "unresponsive",
-}
 _QUESTIONS = {
     "complaint": "What brings you here, in your own words",
     "symptoms": "Symptoms",
@@ -92,47 +73,6 @@ def _answer(value: Any) -> Json:
     if isinstance(value, Decimal | float):
         return {"valueDecimal": value}
     return {"valueString": str(value)}
-
-
-def observations(record: VisitRecord, id_of: Callable[[str], str]) -> list[Json]:
-    """Give an Observation per vital; systolic and diastolic pressure are components of one."""
-    vitals = (record.intake or {}).get("vitals") or {}
-    found = []
-    for name, (code, display, unit_code, unit) in VITALS.items():
-        if vitals.get(name) is not None:
-            value = _quantity(vitals[name], unit_code, unit)
-            found.append({**_observation(record, id_of(name), code, display), "valueQuantity": value})
-    if components := [_component(n, vitals[n]) for n in _PRESSURE if vitals.get(n) is not None]:
-        head = _observation(record, id_of("blood_pressure"), "85354-9", "Blood pressure panel")
-        found.append({**head, "component": components})
-    if letter := vitals.get("consciousness"):
-        head = _observation(record, id_of("consciousness"), "67775-7", "Level of responsiveness")
-        text = CONSCIOUSNESS.get(letter, str(letter))
-        found.append({**head, "valueCodeableConcept": t.concept(t.OURS + "acvpu", str(letter), text)})
-    return found
-
-
-def _observation(record: VisitRecord, id_: str, code: str, display: str) -> Json:
-    return {
-        "resourceType": "Observation",
-        "id": id_,
-        "status": "preliminary",  # stated by the patient, not measured by staff
-        "category": [t.concept(t.OBSERVATION_CATEGORY, "vital-signs", "Vital Signs")],
-        "code": t.concept(t.LOINC, code, display),
-        "subject": _patient(record),
-        "encounter": _encounter(record),
-        "effectiveDateTime": _instant(record.intake_at or record.created_at),
-        "performer": [_patient(record)],
-    }
-
-
-def _component(name: str, value: Any) -> Json:
-    code, display = _PRESSURE[name]
-    return {"code": t.concept(t.LOINC, code, display), "valueQuantity": _quantity(value, "mm[Hg]", "mmHg")}
-
-
-def _quantity(value: Any, code: str, unit: str) -> Json:
-    return {"value": value, "unit": unit, "system": t.UCUM, "code": code}
 
 
 def clinical_impression(record: VisitRecord, triage: TriageNote, id_: str) -> Json:

@@ -11,6 +11,7 @@ from records.actors import ActorKind
 from records.errors import NotFound
 from records.fhir import text
 from records.fhir.project import (
+    CallReading,
     ConsentAnswer,
     PatientRecord,
     PractitionerRecord,
@@ -69,6 +70,10 @@ async def _record(reader: Unit, visit_id: UUID) -> VisitRecord:
             RecordedMedia(each.id, each.started_at, each.ended_at)
             for each in await reader.recordings.of_visit(visit_id)
             if each.ended_at is not None
+        ],
+        readings=[
+            CallReading(each.number, each.role, _exact(dict(each.values)), each.at)
+            for each in await reader.readings.of_visit(visit_id)
         ],
     )
 

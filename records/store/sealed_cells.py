@@ -74,6 +74,7 @@ SEALED_TABLES: Sequence[SealedTable] = (
     _by_visit(t.triage_note, lambda row: f"{row.visit_id}/{row.version}"),
     _by_visit(t.triage_decision, lambda row: f"{row.visit_id}/{row.number}"),
     _by_visit(t.chat_entry, lambda row: f"{row.visit_id}/{row.number}"),
+    _by_visit(t.reading, lambda row: f"{row.visit_id}/{row.number}"),
     _by_visit(t.recording, lambda row: str(row.id)),
     _by_visit(t.ticket, lambda row: row.token_hash.hex()),
     SealedTable(resource, _resource_row, resource.c.patient_id),

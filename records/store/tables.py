@@ -225,6 +225,14 @@ chat_entry = Table(
     _key("visit_id", "number"), UniqueConstraint("tenant_id", "visit_id", "key"), _of_visit(),
 )  # fmt: skip
 
+# What was measured during the call. Not chat, though it comes the same way: it belongs to the record.
+reading = Table(
+    "reading", metadata,
+    _tenant(), _uuid("visit_id"), _integer("number"), _text("seat"), _text("role"), _sealed("content", nullable=False),
+    _text("key"), _at("at"),
+    _key("visit_id", "number"), UniqueConstraint("tenant_id", "visit_id", "key"), _of_visit(),
+)  # fmt: skip
+
 # The media lies in sealed files (recording_files.py); their key, sealed with the patient's, lies here.
 recording = Table(
     "recording", metadata,

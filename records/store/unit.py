@@ -32,6 +32,7 @@ from records.store.keys import Keys
 from records.store.links import Links
 from records.store.notes import Notes
 from records.store.patients import Patients
+from records.store.readings import Readings
 from records.store.recordings import Recordings
 from records.store.sealing import Cell, Sealing
 from records.store.sessions import Sessions
@@ -85,6 +86,7 @@ class Unit:
         self.triage_notes = TriageNotes(self)
         self.notes = Notes(self)
         self.chat = Chat(self)
+        self.readings = Readings(self)
         self.events = Events(self)
         self.jobs = Jobs(self)
         self.clients = Clients(self)

@@ -188,7 +188,8 @@ QUEUE = opened({"rows": array(ROW), "counts": OBJECT, "at": TIME})
 CASE = opened(
     {
         "visit": OBJECT, "patient": OBJECT, "place": nullable(OBJECT), "consents": CONSENT_ANSWERS,
-        "intake": nullable(OBJECT), "triage": OBJECT, "vitals": OBJECT, "chat": array(OBJECT), "note": OBJECT,
+        "intake": nullable(OBJECT), "triage": OBJECT, "vitals": OBJECT, "chat": array(OBJECT),
+        "readings": array(OBJECT), "note": OBJECT,
         "history": array(OBJECT),
     }
 )  # fmt: skip

@@ -1,5 +1,5 @@
 """
-What a room shares over data channels: strokes on a picture, a pointer, vital signs. Pure: texts in, texts out.
+What a room shares over data channels: strokes on a picture, a pointer, vital signs, chat. Pure: texts in, texts out.
 
 Each sender numbers its messages from 1 and the room numbers what it took; so a page that lost its channel, its relay's
 memory or itself says how far it came and gets the rest, each message once (net/README.md "Data channel").
@@ -12,7 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from signaling.vitals import is_vital
+
 MAX_MESSAGE_BYTES = 4096  # a stroke of 128 points; one SCTP message of four packets
+MAX_CHAT_CHARACTERS = 600  # so that they fit, six bytes each as JSON escapes them; longer texts wait for the socket
+MAX_KEY_CHARACTERS = 64
 MAX_ENTRIES = 512  # some minutes of lively drawing; older ones leave, and who missed them begins anew
 MAX_LOG_BYTES = 256 * 1024
 RATE_PER_S, BURST = 60.0, 120.0  # a finger gives 60 points a second, which a page gathers into strokes
@@ -26,15 +30,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "clear": frozenset(("doctor", "expert")),
     "pointer": PEOPLE,
     "vitals": frozenset(("patient", "caregiver", "doctor", "device")),
-}
-# What a device or a person may report, with the range that can be a living body's.
-VITALS: Mapping[str, tuple[float, float]] = {
-    "spo2": (50, 100),
-    "heart_rate": (20, 300),
-    "temperature_c": (25, 45),
-    "respiratory_rate": (2, 90),
-    "systolic": (30, 300),
-    "diastolic": (20, 200),
+    "chat": PEOPLE,
 }
 
 
@@ -268,10 +264,25 @@ def _pointer(body: Any) -> dict[str, Any]:
 
 
 def _vitals(body: Any) -> dict[str, Any]:
-    name = body.get("name") if isinstance(body, dict) else None
-    if not isinstance(name, str) or name not in VITALS:
+    values = body.get("values") if isinstance(body, dict) else None
+    if not isinstance(values, dict) or not values or not all(is_vital(*each) for each in values.items()):
         raise BadMessage("bad-message")
-    return {"name": name, "value": _number(body.get("value"), *VITALS[name])}
+    return {"key": _key(body), "values": values}
 
 
-BODIES = {"stroke": _stroke, "clear": _clear, "pointer": _pointer, "vitals": _vitals}
+def _chat(body: Any) -> dict[str, Any]:
+    text = body.get("text") if isinstance(body, dict) else None
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHAT_CHARACTERS:
+        raise BadMessage("bad-message")
+    return {"key": _key(body), "text": text}
+
+
+def _key(body: Any) -> str:
+    """The sender's name of an entry, by which the page knows it when it is stored."""
+    key = body.get("key")
+    if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_CHARACTERS:
+        raise BadMessage("bad-message")
+    return key
+
+
+BODIES = {"stroke": _stroke, "clear": _clear, "pointer": _pointer, "vitals": _vitals, "chat": _chat}

@@ -88,6 +88,9 @@ class FakeVisit:
                 case e.StoreChat(seat, role, text, key) if not self.store_is_away:
                     self.chat_number += 1
                     answers.append(i.ChatStored(m.ChatLine(self.chat_number, seat, role, text, key, AT)))
+                case e.StoreReading(seat, role, values, key) if not self.store_is_away:
+                    self.chat_number += 1
+                    answers.append(i.ReadingStored(m.Reading(self.chat_number, seat, role, values, key, AT)))
         for answer in answers:
             self.carry_out(self.core.receive_store(answer, self.now))
 

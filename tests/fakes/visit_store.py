@@ -25,6 +25,7 @@ class FakeVisitStore:
     def __init__(self, *views: i.VisitView) -> None:
         self.views = {UUID(view.id): view for view in views}
         self.chat: dict[UUID, list[m.ChatLine]] = {}
+        self.readings: dict[UUID, list[m.Reading]] = {}
         self.lines: dict[UUID, list[LineRecord]] = {}
         self.is_away = False
         self.written: list[str] = []
@@ -38,8 +39,8 @@ class FakeVisitStore:
             raise NotFound("visit")
         return self.views[visit_id]
 
-    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine, ...]]:
-        return await self.view(visit_id), tuple(self.chat.get(visit_id, ()))
+    async def opening(self, visit_id: UUID) -> tuple[i.VisitView, tuple[m.ChatLine | m.Reading, ...]]:
+        return await self.view(visit_id), (*self.chat.get(visit_id, ()), *self.readings.get(visit_id, ()))
 
     async def transition(self, visit_id: UUID, change: e.Transition, write: Write) -> i.VisitView:
         before = await self.view(visit_id)
@@ -67,6 +68,16 @@ class FakeVisitStore:
             known = m.ChatLine(len(lines) + 1, chat.seat, chat.role, chat.text, chat.key, AT)
             lines.append(known)
             self.written.append("chat")
+        return known
+
+    async def append_reading(self, visit_id: UUID, reading: e.StoreReading, write: Write) -> m.Reading:
+        self._reach()
+        kept = self.readings.setdefault(visit_id, [])
+        known = next((each for each in kept if (each.seat, each.key) == (reading.seat, reading.key)), None)
+        if known is None:
+            known = m.Reading(len(kept) + 1, reading.seat, reading.role, reading.values, reading.key, AT)
+            kept.append(known)
+            self.written.append("vitals")
         return known
 
     async def note_path(self, visit_id: UUID, change: m.PathChanged) -> None:

@@ -29,11 +29,13 @@ class TestPatient:
     def test_what_may_be_read(self) -> None:
         assert {cell[2] for cell in permitted(ActorKind.PATIENT) if cell[1] is Action.READ} == {
             Object.PATIENT, Object.VISIT, Object.PLACE, Object.CONSENT, Object.INTAKE, Object.NOTE, Object.CHAT,
+            Object.READING,
         }  # fmt: skip
 
     def test_what_may_be_written(self) -> None:
         assert {cell[2] for cell in permitted(ActorKind.PATIENT) if cell[1] is Action.WRITE} == {
             Object.VISIT, Object.PLACE, Object.CONSENT, Object.INTAKE, Object.CHAT,
+            Object.READING,
         }  # fmt: skip
 
     def test_a_reason_breaks_no_glass(self) -> None:

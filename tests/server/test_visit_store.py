@@ -15,6 +15,7 @@ from records.errors import NotFound, StaleState
 from records.store.accounts import NewAccount
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.patients import NewPatient
+from records.store.projection import projected
 from records.store.visits import NewVisit
 from server.auth.principals import seat_id
 from server.room_store import Write
@@ -115,6 +116,26 @@ class TestChat:
             await ward.store.append_chat(ward.visit_id, chat, ward.write(chat))
         _, lines = await ward.store.opening(ward.visit_id)
         assert [(line.seat, line.key) for line in lines] == [("s_1", "k"), ("s_2", "k")]
+
+
+class TestReadings:
+    """Told in the call, kept with the record, shown as Observations in the same transaction."""
+
+    async def test_same_key_is_one_reading_and_one_observation(self, ward: Ward) -> None:
+        reading = e.StoreReading("s_1", "patient", {"heart_rate": 71, "glucose_mmol_l": 5.6}, "k")
+        first = await ward.store.append_reading(ward.visit_id, reading, ward.write(reading))
+        assert await ward.store.append_reading(ward.visit_id, reading, ward.write(reading)) == first
+        assert (first.number, first.values, first.key) == (1, {"heart_rate": 71, "glucose_mmol_l": 5.6}, "k")
+        async with ward.database.unit(room_actor()) as unit:
+            found = await projected(unit, ward.visit_id)
+        observations = [each for each in found if each["resourceType"] == "Observation"]
+        assert [each["code"]["coding"][0]["code"] for each in observations] == ["8867-4", "15074-8"]
+
+    async def test_room_begins_with_them(self, ward: Ward) -> None:
+        reading = e.StoreReading("s_1", "patient", {"spo2": 97}, "k")
+        kept = await ward.store.append_reading(ward.visit_id, reading, ward.write(reading))
+        _, entries = await ward.store.opening(ward.visit_id)
+        assert entries == (kept,)
 
 
 class TestLeases:

@@ -65,6 +65,7 @@ MESSAGES = [
     ("answer", {"generation": 4, "sdp": "v=0"}, m.Answer(4, "v=0")),
     ("mute", {"source": "camera", "muted": True}, m.Mute("camera", True)),
     ("chat", {"text": "头痛", "key": "k1"}, m.ChatText("头痛", "k1")),
+    ("vitals", {"values": {"spo2": 97}, "key": "k1"}, m.Vitals({"spo2": 97}, "k1")),
     ("layers", {"wishes": [{"mid": "2", "max_height": 240}]}, m.Layers((LayerWish("2", 240, False),))),
     ("quality", {"stats": {"rtt_ms": 41.5}}, m.ClientQuality({"rtt_ms": 41.5})),
     (
@@ -128,6 +129,14 @@ class TestParse:
             (frame("answer", {"generation": 1}), "body.sdp"),
             (frame("mute", {"source": "camera"}), "body.muted"),
             (frame("chat", {"text": "a"}), "body.key"),
+            (frame("vitals", {"key": "k"}), "body.values"),
+            (frame("vitals", {"key": "k", "values": {}}), "body.values"),
+            (frame("vitals", {"key": "k", "values": {"mood": 3}}), "body.values.mood"),
+            (frame("vitals", {"key": "k", "values": {"spo2": 101}}), "body.values.spo2"),
+            (frame("vitals", {"key": "k", "values": {"spo2": True}}), "body.values.spo2"),
+            (frame("vitals", {"key": "k", "values": {"spo2": 1e999}}), "body.values.spo2"),
+            (frame("vitals", {"key": "k", "values": {"spo2": 10**400}}), "body.values.spo2"),
+            (frame("vitals", {"values": {"spo2": 97}}), "body.key"),
             (frame("chat", {"text": "\ud800", "key": "k"}), "body.text"),
             (frame("layers", {"wishes": [1]}), "body.wishes"),
             (frame("layers", {"wishes": [{"mid": "1", "max_height": 0}]}), "body.wishes[0].max_height"),
@@ -277,4 +286,12 @@ class TestEncode:
             "chat": [LINE_BODY],
             "admitted": False,
             "encrypted": False,
+            "vitals": [],
         }
+
+    def test_reading_names_who_told_it_and_when(self) -> None:
+        body = codec.body_of(m.VitalsMessage(m.Reading(2, "s_1", "patient", {"spo2": 97}, "k", "2026-11-22T10:00:00Z")))
+        assert body == {
+            "from": "s_1", "role": "patient", "values": {"spo2": 97}, "at": "2026-11-22T10:00:00Z", "key": "k",
+            "number": 2,
+        }  # fmt: skip

@@ -3,6 +3,7 @@
 import pytest
 
 from signaling import effects as e
+from signaling import inputs as i
 from signaling import messages as m
 from signaling.errors import VisitOver
 from signaling.states import PATIENT_SIDE, Presence, Role, VisitState
@@ -304,6 +305,16 @@ class TestChat:
         assert len(visit.done(e.StoreChat)) == 1
         assert len(visit.told(DOCTOR, m.ChatMessage)) == 1
 
+    def test_sent_twice_while_under_way_is_acknowledged_once_it_is_stored(self) -> None:
+        visit = in_consult()
+        visit.store_is_away = True
+        for seq in (1, 2):
+            visit.say(PATIENT, m.ChatText("hello", "k1"), seq=seq)
+        (wish,) = visit.done(e.StoreChat)
+        line = m.ChatLine(1, PATIENT, wish.role, wish.text, wish.key, AT)
+        visit.carry_out(visit.core.receive_store(i.ChatStored(line), visit.now))
+        assert visit.sent[PATIENT][-1].ack == 2
+
     def test_sixty_fifth_unstored_message_is_refused(self) -> None:
         visit = in_consult()
         visit.store_is_away = True
@@ -317,3 +328,49 @@ class TestChat:
         visit.arrive("s_expert", Role.EXPERT)
         (welcome,) = visit.told("s_expert", m.Welcome)
         assert [line.text for line in welcome.chat] == ["hello"]
+
+
+class TestVitals:
+    """A reading goes the way of a chat message: stored first, then told, each once."""
+
+    def test_everyone_hears_it_with_who_told_it(self) -> None:
+        visit = in_consult()
+        visit.say(PATIENT, m.Vitals({"spo2": 97}, "k1"), re="5")
+        (told,) = visit.told(DOCTOR, m.VitalsMessage)
+        assert told.reading == m.Reading(1, PATIENT, "patient", {"spo2": 97}, "k1", AT)
+        assert [envelope.re for envelope in visit.sent[PATIENT]] == ["5"]
+
+    def test_same_key_as_a_chat_message_is_another_entry(self) -> None:
+        visit = in_consult()
+        visit.say(PATIENT, m.ChatText("hello", "k1"))
+        visit.say(PATIENT, m.Vitals({"spo2": 97}, "k1"))
+        assert (len(visit.done(e.StoreChat)), len(visit.done(e.StoreReading))) == (1, 1)
+
+    def test_same_key_again_is_stored_once(self) -> None:
+        visit = in_consult()
+        for _ in range(2):
+            visit.say(PATIENT, m.Vitals({"spo2": 97}, "k1"))
+        assert len(visit.done(e.StoreReading)) == 1
+        assert len(visit.told(DOCTOR, m.VitalsMessage)) == 1
+
+    def test_unstored_reading_is_not_acknowledged_and_a_refused_one_is_told(self) -> None:
+        visit = in_consult()
+        visit.store_is_away = True
+        visit.say(PATIENT, m.Vitals({"spo2": 97}, "k1"), seq=1)
+        visit.say(PATIENT, m.Ping())
+        assert visit.sent[PATIENT][-1].ack == 0
+        refused = i.NotStored(None, "away", "k1", PATIENT, is_reading=True)
+        visit.carry_out(visit.core.receive_store(refused, visit.now))
+        assert visit.told(PATIENT, m.Failure)[-1].code == "try-again"
+
+    def test_interpreter_may_not_tell_any(self) -> None:
+        visit = in_consult()
+        visit.arrive("s_words", Role.INTERPRETER)
+        visit.say("s_words", m.Vitals({"spo2": 97}, "k1"))
+        assert visit.told("s_words", m.Failure)[-1].code == "not-allowed"
+
+    def test_page_that_comes_back_is_shown_them(self) -> None:
+        visit = in_consult()
+        visit.say(PATIENT, m.Vitals({"spo2": 97}, "k1"))
+        visit.arrive(DOCTOR, Role.DOCTOR)
+        assert [reading.values for reading in visit.told(DOCTOR, m.Welcome)[-1].vitals] == [{"spo2": 97}]

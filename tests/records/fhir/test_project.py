@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from records.fhir import text
 from records.fhir.project import (
     ENCOUNTER_STATUS,
+    CallReading,
     ConsentAnswer,
     PatientRecord,
     PractitionerRecord,
@@ -142,6 +144,20 @@ class TestWhatIsMade:
             ["participant", "patient"], ["verdict", "conversation"], ["reason", "up_loss"], ["score", 3.62],
         ]  # fmt: skip
         assert faults(replace(VISIT, lines=[line])) == []
+
+    def test_reading_of_the_call_says_when_who_and_how(self) -> None:
+        values = {"systolic_bp": 132, "diastolic_bp": 84, "glucose_mmol_l": Decimal("5.60")}
+        told = [CallReading(1, "patient", values, T1), CallReading(2, "caregiver", {"spo2": 97}, T2)]
+        record = replace(VISIT, intake=None, readings=told)
+        glucose, pressure, oxygen = of_type(record, "Observation")
+        assert glucose["category"][0]["coding"][0]["code"] == "laboratory"
+        assert glucose["valueQuantity"]["code"] == "mmol/L" and str(glucose["valueQuantity"]["value"]) == "5.60"
+        assert pressure["effectiveDateTime"] == "2026-11-22T08:05:00.000Z"
+        assert pressure["performer"] == [{"reference": f"Patient/{VISIT.patient.id}"}]
+        assert "no device" in pressure["method"]["text"]
+        assert oxygen["performer"] == [{"display": "caregiver"}]
+        assert len({each["id"] for each in (glucose, pressure, oxygen)}) == 3
+        assert faults(record) == []
 
     def test_patient_who_did_not_say_the_sex_is_unknown(self) -> None:
         silent = replace(VISIT, patient=replace(VISIT.patient, sex=""))

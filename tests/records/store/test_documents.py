@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from records.errors import AccessDenied, AlreadySigned, NotFound, StaleVersion
+from records.store.readings import NewReading
 from records.store.triage_notes import Decision
 from records.store.visit_rows import Visit
 
@@ -176,6 +177,21 @@ class TestChat:
             await unit.chat.append(visit.id, seat="s_1", role="doctor", text="canary", key="k", at=store.clock.now())
             rows = (await unit.connection.execute(text("select t::text from chat_entry t"))).scalars().all()
         assert b"canary".hex() not in str(rows) and "canary" not in str(rows)
+
+
+class TestReadings:
+    """Numbered, sealed, once a key."""
+
+    async def test_sealed_and_counted(self, store: Store) -> None:
+        visit = await store.visit()
+        async with store.database.unit(SYSTEM) as unit:
+            for key in ("a", "b", "a"):
+                new = NewReading("s_1", "patient", {"spo2": 93}, key, store.clock.now())
+                await unit.readings.append(visit.id, new)
+            kept = await unit.readings.of_visit(visit.id)
+            rows = (await unit.connection.execute(text("select t::text from reading t"))).scalars().all()
+        assert [(each.number, each.values) for each in kept] == [(1, {"spo2": 93}), (2, {"spo2": 93})]
+        assert b"spo2".hex() not in str(rows) and "spo2" not in str(rows)
 
 
 class TestConsents:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.media.exchange import BURST, MAX_BAD, MAX_ENTRIES, MAX_MESSAGE_BYTES, Exchange
+from signaling.media.exchange import BURST, MAX_BAD, MAX_CHAT_CHARACTERS, MAX_ENTRIES, MAX_MESSAGE_BYTES, Exchange
 
 PLENTY = 1 << 20
 
@@ -18,7 +18,11 @@ def stroke(sequence: int, x: float = 0.5, on: str = "s_p/camera") -> str:
 
 
 def vitals(sequence: int, name: str = "spo2", value: float = 97) -> str:
-    return json.dumps({"type": "vitals", "seq": sequence, "body": {"name": name, "value": value}})
+    return json.dumps({"type": "vitals", "seq": sequence, "body": {"key": "k", "values": {name: value}}})
+
+
+def chat(sequence: int, text: str = "hello", key: str = "k1") -> str:
+    return json.dumps({"type": "chat", "seq": sequence, "body": {"key": key, "text": text}})
 
 
 def told(exchange: Exchange, seat: str, room_bytes: int = PLENTY) -> list[dict[str, Any]]:
@@ -62,7 +66,24 @@ class TestRoles:
         exchange = opened(*BOTH, ("s_box", "device"))
         exchange.receive("s_box", vitals(1, "heart_rate", 71), 1.0)
         (seen,) = told(exchange, "s_d")
-        assert (seen["from"], seen["role"], seen["body"]) == ("s_box", "device", {"name": "heart_rate", "value": 71.0})
+        assert (seen["from"], seen["role"]) == ("s_box", "device")
+        assert seen["body"] == {"key": "k", "values": {"heart_rate": 71}}
+
+    def test_chat_is_for_people(self) -> None:
+        exchange = opened(*BOTH, ("s_box", "device"))
+        exchange.receive("s_p", chat(1, "我胸口疼"), 1.0)
+        assert told(exchange, "s_d")[0]["body"] == {"key": "k1", "text": "我胸口疼"}
+        told(exchange, "s_box")
+        exchange.receive("s_box", chat(1), 1.0)
+        assert told(exchange, "s_box") == [{"type": "error", "code": "not-allowed", "done": 0}]
+
+    def test_longest_chat_fits_into_a_message(self) -> None:
+        exchange = opened(*BOTH)
+        exchange.receive("s_p", chat(1, "疼" * MAX_CHAT_CHARACTERS, "k" * 64), 1.0)
+        (text,) = exchange.take("s_d", PLENTY)
+        assert len(text) <= MAX_MESSAGE_BYTES
+        exchange.receive("s_p", chat(2, "x" * (MAX_CHAT_CHARACTERS + 1)), 2.0)
+        assert {"type": "error", "code": "bad-message", "done": 1} in told(exchange, "s_p")
 
 
 class TestResume:

@@ -123,7 +123,7 @@ class TestDataChannel:
                 await seat.hears("welcome")
             body = {"on": "s_p/camera", "points": [0.1, 0.2, 0.3, 0.4]}
             await doctor.say(type="stroke", seq=1, body=body)
-            await patient.say(type="vitals", seq=1, body={"name": "spo2", "value": 96})
+            await patient.say(type="vitals", seq=1, body={"key": "k", "values": {"spo2": 96}})
             assert (await patient.hears("stroke"))[0]["body"]["points"] == [0.1, 0.2, 0.3, 0.4]
             assert (await doctor.hears("vitals"))[0]["role"] == "patient"
             await doctor.publish(role="doctor", iceRestart=True)

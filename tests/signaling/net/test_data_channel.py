@@ -84,7 +84,7 @@ class TestExchange:
             doctor.say(seq=1, **STROKE)
             (stroke,) = await patient.hears("stroke")
             assert (stroke["from"], stroke["body"]["points"]) == ("s_d", [0.1, 0.1, 0.2, 0.2])
-            device.say(type="vitals", seq=1, body={"name": "heart_rate", "value": 71})
+            device.say(type="vitals", seq=1, body={"key": "k", "values": {"heart_rate": 71}})
             (vitals,) = await doctor.hears("vitals")
             assert (vitals["from"], vitals["role"]) == ("s_box", "device")
             assert (await doctor.hears("done"))[0]["seq"] == 1
