@@ -24,6 +24,7 @@ from signaling.net.records import (
     OutputTerms,
     PathReport,
     StreamTerms,
+    forget_output,
 )
 from signaling.net.srtp import Keys
 
@@ -69,7 +70,7 @@ class NativePeer:
     def __init__(self, c: Any) -> None:
         self.c, self.link = c, None
         self.streams: dict[int, NativeStream] = {}
-        self.outputs: dict[int, NativeOutput] = {}
+        self.outputs: dict[int, list[NativeOutput]] = {}
         self._keys: Keys | None = None
         self._address: Address | None = None
 
@@ -203,7 +204,7 @@ class NativeTable:
         """Forget a peer, its streams and its outputs."""
         if self.peers.pop(peer.c, None) is None:
             return
-        for output in list(peer.outputs.values()):
+        for output in [each for same in peer.outputs.values() for each in same]:
             self.remove(output)
         for stream in list(peer.streams.values()):
             self.remove(stream)
@@ -227,7 +228,7 @@ class NativeTable:
             raise MemoryError("an output's records")
         output = NativeOutput(c, stream, peer, terms)
         stream.outputs.append(output)
-        peer.outputs[terms.ssrc] = output
+        peer.outputs.setdefault(terms.ssrc, []).append(output)
         return output
 
     def tap(self, stream: NativeStream, channel: Channel | None, track: int = 0) -> None:
@@ -256,12 +257,10 @@ class NativeTable:
         if record not in record.stream.outputs:
             return
         record.stream.outputs.remove(record)
-        for other in record.stream.peer.streams.values():
-            for output in other.outputs:
-                if output.c.replaces == record.c:
-                    output.c.replaces = ffi.NULL
-        if record.peer.outputs.get(record.terms.ssrc) is record:
-            del record.peer.outputs[record.terms.ssrc]
+        forget_output(record)  # type: ignore[arg-type]  # the same shape
+        for heir in record.peer.outputs.get(record.terms.ssrc, []):
+            if heir.c.replaces == record.c:
+                heir.c.replaces = ffi.NULL
         self._library.relay_remove_output(record.c)
         record.c = CLOSED_OUTPUT
 

@@ -26,6 +26,7 @@ from signaling.net.records import (
     Stream,
     StreamTerms,
     WideFeedback,
+    forget_output,
 )
 
 MAX_DATAGRAMS_A_POLL = 512  # then the loop breathes: control and timers are served at full load too
@@ -59,7 +60,7 @@ class Table:
             del self.by_address[address]
         for stream in list(peer.streams.values()):
             self.remove(stream)
-        for output in list(peer.outputs.values()):
+        for output in [each for same in peer.outputs.values() for each in same]:
             self.remove(output)
         peer.rx = peer.tx = None
 
@@ -73,7 +74,7 @@ class Table:
         """Forward a stream to a peer."""
         output = Output(stream, peer, terms)
         stream.outputs.append(output)
-        peer.outputs[terms.ssrc] = output
+        peer.outputs.setdefault(terms.ssrc, []).append(output)
         return output
 
     def tap(self, stream: Stream, channel: Channel | None, track: int = 0) -> None:
@@ -85,8 +86,7 @@ class Table:
         if isinstance(record, Output):
             if record in record.stream.outputs:
                 record.stream.outputs.remove(record)
-            if record.peer.outputs.get(record.terms.ssrc) is record:
-                del record.peer.outputs[record.terms.ssrc]
+                forget_output(record)
             return
         if record.peer.streams.get(record.terms.ssrc) is record:
             del record.peer.streams[record.terms.ssrc]

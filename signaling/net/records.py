@@ -100,7 +100,8 @@ class Peer:
         self.address: Address | None = None
         """Where to send: the selected path."""
         self.streams: dict[int, Stream] = {}
-        self.outputs: dict[int, Output] = {}
+        self.outputs: dict[int, list[Output]] = {}
+        """By SSRC; a second one of an SSRC waits to take over from the first."""
         self.wide_id = 0
         """The publisher's id of the transport-wide extension, 0 when not agreed."""
         self.arrivals: list[tuple[int, float]] = []
@@ -339,3 +340,11 @@ class Output:
             self.last_sequence, self._sent_at = sequence, now
         self.packets += 1
         self.octets += octets
+
+
+def forget_output(output: Output) -> None:
+    """Take an output that ended out of its subscriber's."""
+    same = output.peer.outputs[output.terms.ssrc]
+    same.remove(output)
+    if not same:
+        del output.peer.outputs[output.terms.ssrc]

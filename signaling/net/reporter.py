@@ -77,17 +77,17 @@ class Reporter:
             down.reported_at, down.loss = now, max(block.fraction_lost for block in known) / 256
 
     def _retransmit(self, link: Link, ssrc: int, sequences: tuple[int, ...], now: float) -> None:
-        output = link.peer.outputs.get(ssrc)
+        output = next((o for o in reversed(link.peer.outputs.get(ssrc, [])) if not o.waits), None)
         # Without RTX the same SRTP index would be encrypted again under another header extension, and two such tags
         # give AES-GCM's authentication key away (RFC 7714 §8.1). Such a peer asks for a key frame instead.
         if output is not None and output.terms.rtx_payload_type:
             self._count("nack_answered", self._plane.retransmit(output, sequences, now))
 
     def _request_keyframe(self, room: Room, link: Link, ssrc: int, now: float) -> None:
-        output = link.peer.outputs.get(ssrc)
-        layer = layer_of(room, output.stream) if output is not None else None
-        if layer is not None:
-            self.want_keyframe(layer, now)
+        for output in link.peer.outputs.get(ssrc, []):
+            layer = layer_of(room, output.stream)
+            if layer is not None:
+                self.want_keyframe(layer, now)
 
     # To publishers
 

@@ -32,6 +32,6 @@ def _room(room: Room) -> RoomSnapshot:
 
 def _link(link: Link, direction: str, tracks: tuple[Track, ...], generation: int = 0) -> LinkSnapshot:
     received = sum(s.received for s in link.peer.streams.values())
-    sent = sum(o.packets for o in link.peer.outputs.values())
+    sent = sum(same[-1].packets for same in link.peer.outputs.values())
     name = link.name
     return LinkSnapshot(name.link, name.seat, direction, link.state(), generation, tracks, received, sent)  # type: ignore[arg-type]  # literals

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,20 @@ from tests.journeys.people import Doctor, Patient
 from tests.journeys.product import Booked, Product
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    """The product with fresh demo data."""
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One running product with demo data for all journeys that leave its processes alone."""
     folder: Path = tmp_path_factory.mktemp("product")
+    with asyncio.Runner() as runner:
+        running = running_product.running(folder)
+        yield runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def own_product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """A product of this module's own, whose processes may be killed."""
+    folder: Path = tmp_path_factory.mktemp("own-product")
     async with running_product.running(folder) as started:
         yield started
 

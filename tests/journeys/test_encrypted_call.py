@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -58,9 +59,17 @@ async def relay_of(product: Product, visit_id: str) -> AsyncIterator[RelayClient
     """Open the control channel of the relay that holds the visit, as somebody who has taken over the server could."""
     for pid in product.pids["relays"]:
         client = await RelayClient.connect(control_socket(pid))
+        reading = asyncio.create_task(read_events(client))  # who doesn't read them is dropped
         if any(room.room == visit_id for room in (await client.snapshot()).rooms):
             yield client
+        reading.cancel()
         await client.close()
+
+
+async def read_events(client: RelayClient) -> None:
+    """Take all events, as the server would."""
+    async for _ in client.events():
+        pass
 
 
 async def spy_on(browser: Browser, client: RelayClient, visit_id: str) -> BrowserSeat:

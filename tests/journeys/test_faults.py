@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from tests.journeys.browser import hears_and_sees, until
-from tests.journeys.conftest import Call
+from tests.journeys.conftest import Call, own_product
 from tests.journeys.product import Product, kill
 
+product = own_product  # it is killed here
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.chaos,

@@ -9,9 +9,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.browser import until
-from tests.journeys.conftest import Call
+from tests.journeys.conftest import Call, own_product
 from tests.journeys.product import Product
 
+product = own_product  # it is killed here
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
 MARK = ".recording-mark"

@@ -83,7 +83,7 @@ class TestForwarding:
     def test_muted_stream_and_paused_output_send_nothing(self, bench: Bench) -> None:
         publisher, subscriber = call(bench)
         [stream] = publisher.record.streams.values()
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         for muted, on in ((True, True), (False, False), (False, True)):
             stream.is_muted, out.is_on = muted, on
             publisher.send(packet(1 + muted + 2 * on))
@@ -105,7 +105,7 @@ class TestForwarding:
         publisher.send(packet(500, timestamp=1000))
         bench.poll()
         other = bench.plane.table.add_stream(publisher.record, video(8))
-        [old] = subscriber.record.outputs.values()
+        [[old]] = subscriber.record.outputs.values()
         new = bench.plane.table.add_output(other, subscriber.record, output())
         new.follow(old)
         bench.plane.table.remove(old)
@@ -126,7 +126,7 @@ class TestForwarding:
     def test_waiting_output_takes_over_at_a_key_frame(self, bench: Bench) -> None:
         publisher, subscriber = call(bench)
         other = bench.plane.table.add_stream(publisher.record, video(8))
-        [old] = subscriber.record.outputs.values()
+        [[old]] = subscriber.record.outputs.values()
         new = bench.plane.table.add_output(other, subscriber.record, output())
         bench.plane.start_at_keyframe(new, old)
         publisher.send(packet(1))
@@ -148,7 +148,7 @@ class TestLossRepair:
             publisher.send(packet(sequence, b"\x10%d" % sequence))
         bench.poll()
         first = subscriber.received()
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         assert bench.plane.retransmit(out, (65535, 7), NOW) == 1
         assert len(subscriber.datagrams()) == 1
         assert len(first) == 2
@@ -158,7 +158,7 @@ class TestLossRepair:
         publisher.send(packet(65535, b"\x10abc"))
         bench.poll()
         subscriber.received()
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         bench.plane.retransmit(out, (65535,), NOW)
         [got] = subscriber.received()
         header = rtp.parse_header(got)
@@ -383,10 +383,32 @@ class TestClosing:
         assert subscriber.datagrams() == []
         assert subscriber.record.outputs == {}
 
+    def test_a_subscriber_who_goes_while_a_layer_waits_leaves_nothing_behind(self, bench: Bench) -> None:
+        publisher, subscriber = call(bench)
+        [stream] = publisher.record.streams.values()
+        other = bench.plane.table.add_stream(publisher.record, video(8))
+        [[old]] = subscriber.record.outputs.values()
+        bench.plane.start_at_keyframe(bench.plane.table.add_output(other, subscriber.record, output()), old)
+        bench.plane.table.close_peer(subscriber.record)
+        assert (stream.outputs, other.outputs, subscriber.record.outputs) == ([], [], {})
+        publisher.send(packet(1))
+        publisher.send(packet(50, b"\x10\x00key", ssrc=8))
+        bench.poll()
+        assert subscriber.datagrams() == []
+
+    def test_a_layer_that_is_given_up_leaves_the_one_before_it(self, bench: Bench) -> None:
+        publisher, subscriber = call(bench)
+        other = bench.plane.table.add_stream(publisher.record, video(8))
+        [[old]] = subscriber.record.outputs.values()
+        new = bench.plane.table.add_output(other, subscriber.record, output())
+        bench.plane.start_at_keyframe(new, old)
+        bench.plane.table.remove(new)
+        assert subscriber.record.outputs == {1000: [old]}
+
     def test_records_that_ended_can_still_be_asked_and_told_without_harm(self, bench: Bench) -> None:
         publisher, subscriber = call(bench)
         [stream] = publisher.record.streams.values()
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         bench.plane.table.close_peer(publisher.record)
         bench.plane.table.close_peer(subscriber.record)
         for _ in range(3):

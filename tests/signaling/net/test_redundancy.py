@@ -78,7 +78,7 @@ class TestRedundantSpeech:
 
     def test_plain_speech_gets_copies_for_a_subscriber_who_agreed(self, bench: Bench) -> None:
         publisher, subscriber = talk(bench, red_payload_type=64)
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         out.copies = (1, 3)
         assert out.copies == (1, 3)
         for number in range(5):
@@ -103,7 +103,7 @@ class TestRedundantSpeech:
 
     def test_frames_too_long_ago_or_too_large_are_left_out(self, bench: Bench) -> None:
         publisher, subscriber = talk(bench, red_payload_type=64)
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         out.copies = (1,)
         publisher.send(speech(1))
         publisher.send(packet(2, b"after a pause", payload_type=111, timestamp=960 + red.MAX_OFFSET + 1))
@@ -126,7 +126,7 @@ class TestRedundantSpeech:
     def test_twenty_per_cent_bursty_loss_leaves_speech_whole(self, bench: Bench, seed: int) -> None:
         """Publisher's line clean, subscriber's line loses in runs of two: at least 95 % of the frames arrive."""
         publisher, subscriber = talk(bench, red_payload_type=64)
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         out.copies = red.FAR
         lost = gilbert_elliott(0.2, 2.0, random.Random(seed))
         frames: set[bytes] = set()
@@ -155,7 +155,7 @@ def test_both_loops_make_the_same_of_any_payload(payloads: list[bytes], steps: l
     for kind in PLANES:
         bench = Bench(kind)
         publisher, subscriber = talk(bench, red_payload_type=64)
-        [out] = subscriber.record.outputs.values()
+        [[out]] = subscriber.record.outputs.values()
         [stream] = publisher.record.streams.values()
         out.copies = red.FAR
         publisher.send(speech(100))
