@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "erasure": _columns(open="tenant_id id patient_id erased_at basis receipt"),
     "event": _columns(open="tenant_id id transaction_id topic body at"),
     "idempotency": _columns(keyed="body", open="tenant_id actor_id key made_id at"),
-    "index_key": _columns(keyed="wrapped", open="tenant_id version kek_id created_at complete_at"),
+    "index_key": _columns(keyed="wrapped", open="tenant_id version kek_id created_at complete_at layout"),
     "intake": _columns(sealed="content", open="tenant_id visit_id version final updated_at"),
     "job": _columns(
         open="tenant_id id kind key body attempts due_at lease_until worker done_at dead_at last_error "
@@ -66,7 +66,9 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "patient_key": _columns(keyed="wrapped", open="tenant_id patient_id version tenant_key_version created_at"),
     "reading": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
     "recording": _columns(sealed="media_key", open="tenant_id id visit_id started_at ended_at started_by"),
-    "resource": _columns(sealed="content", open="tenant_id row type id version patient_id origin updated_at deleted"),
+    "resource": _columns(
+        sealed="content", keyed="present", open="tenant_id row type id version patient_id origin updated_at deleted"
+    ),
     "resource_date": _columns(keyed="key", open="tenant_id low high row"),
     "resource_history": _columns(sealed="content", open="tenant_id row version patient_id updated_at deleted"),
     "resource_quantity": _columns(keyed="key", open="tenant_id low high row"),

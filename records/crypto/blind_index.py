@@ -8,11 +8,16 @@ truncated token matches strangers on purpose (they hide who shares a value), so 
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from records.crypto.envelope import DataKey
 
 FULL_BITS = 128
+# A string's beginnings: each a row of its own, or all in one row that is read by ranges (records/fhir/README.md).
+ROW_FOR_EACH, ROW_OF_ALL = 1, 2
+LEVEL_BYTES = 8  # a letter after given letters meets a stranger once in 2^64
+MARK_BYTES = 8  # a few hundred texts a tenant
+PADDED_LEVELS = 4  # a row shows a string's length in steps of four letters only
 # The tenant size that truncated fields are sized for. The size rule holds from a tenth of it to ten times it.
 PLANNED_PATIENTS = 1_000_000
 NAME_PREFIX_MAX = 8  # letters; more would tell a name's length without finding fewer people
@@ -83,8 +88,44 @@ def tokens(key: DataKey, field: str, texts: Iterable[str]) -> list[bytes]:
     for text in texts:
         mac = keyed.copy()
         mac.update(text.encode())
-        found.append(version + mac.digest()[:size])
+        found.append(version + mac.finalize()[:size])
     spare = size * 8 - bits
     if spare:
         found = [each[:1] + (int.from_bytes(each[1:]) >> spare).to_bytes(size) for each in found]
+    return found
+
+
+def path(key: DataKey, field: str, levels: Sequence[str], ends: Sequence[str] = ()) -> bytes:
+    """
+    Return one row for all beginnings of a string: version | 8 bytes of each level's HMAC | padding | 8 of each end's.
+
+    `levels` are the texts of its beginnings, shortest first, each with its predecessor inside; `ends` what makes the
+    whole string. Whoever knows the first n levels finds the row by the n * 8 + 1 bytes that it begins with.
+    """
+    keyed, found, digest = key.mac("blind index/" + field), bytearray((key.version & 0xFF,)), b""
+    for text in levels:
+        mac = keyed.copy()
+        mac.update(text.encode())
+        digest = mac.finalize()
+        found += digest[:LEVEL_BYTES]
+    padding = -len(levels) % PADDED_LEVELS
+    found += digest[LEVEL_BYTES : LEVEL_BYTES * (1 + padding)]  # the last HMAC's other bytes: nothing tells them apart
+    for text in ends:
+        mac = keyed.copy()
+        mac.update(text.encode())
+        found += mac.finalize()[:LEVEL_BYTES]
+    return bytes(found)
+
+
+def path_range(key: DataKey, field: str, levels: Sequence[str]) -> tuple[bytes, bytes]:
+    """Return the first row that may begin with these levels, of which there is one at least, and the first beyond."""
+    first = path(key, field, levels)[: 1 + LEVEL_BYTES * len(levels)]
+    return first, (int.from_bytes(first) + 1).to_bytes(len(first))
+
+
+def mark(key: DataKey, field: str, text: str) -> bytes:
+    """Return the first 8 bytes of a token. Kept with the key: the texts are names of elements, never of people."""
+    found = key.marks.get((field, text))
+    if found is None:
+        found = key.marks[field, text] = token(key, field, text)[:MARK_BYTES]
     return found

@@ -4,6 +4,9 @@ import hmac
 import os
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from records.crypto import suites
 from records.crypto.format import NONCE_BYTES, Context, Sealed, decode, encode
 from records.errors import CannotOpen
@@ -17,12 +20,16 @@ class DataKey:
     material: bytes
     suite: int = suites.AES_256_GCM
     """The suite that new values are sealed with; old ones open by the suite in their header."""
+    layout: int = 1
+    """How index rows are laid out under this key (records.crypto.blind_index); of index keys only."""
     uses: int = 0
     """Values sealed and opened by this object; the cache lets it go at its limit."""
+    marks: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Tokens of texts that are always the same (`blind_index.mark`)."""
     _ciphers: dict[int, suites.Aead] = field(default_factory=dict)
     _commitments: dict[int, bytes] = field(default_factory=dict)
     _derived: dict[str, bytes] = field(default_factory=dict)
-    _macs: dict[str, hmac.HMAC] = field(default_factory=dict)
+    _macs: dict[str, HMAC] = field(default_factory=dict)
 
     def cipher(self, suite: int) -> suites.Aead:
         """Return the cipher of a suite, derived once."""
@@ -38,11 +45,11 @@ class DataKey:
             found = self._commitments[suite] = suites.commit(self.material, suite)
         return found
 
-    def mac(self, purpose: str) -> hmac.HMAC:
+    def mac(self, purpose: str) -> HMAC:
         """Return an HMAC-SHA256 under the sub-key of a purpose, to be copied: keying it takes longer than a token."""
         found = self._macs.get(purpose)
         if found is None:
-            found = self._macs[purpose] = hmac.new(self.derive(purpose), digestmod="sha256")
+            found = self._macs[purpose] = HMAC(self.derive(purpose), SHA256())
         return found
 
     def derive(self, purpose: str) -> bytes:

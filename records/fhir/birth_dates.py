@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from records.fhir.errors import BadSearch
-from records.fhir.index import presence, token
-from records.fhir.query import AllOf, Clause, Comparator, Tokens
+from records.fhir.index import token
+from records.fhir.query import AllOf, Clause, Comparator, Present, Tokens
 
 # The oldest person ever lived 122 years; a range that is open below starts here.
 FIRST_YEAR, LAST_YEAR = 1870, 2100
@@ -25,7 +25,7 @@ def birth_date_clause(key: str, comparator: Comparator, text: str, now: datetime
     if comparator is Comparator.EQ:
         return Tokens((token(key, text[:10]),))
     if comparator is Comparator.NE:
-        return AllOf((Tokens((presence(key),)), Tokens((token(key, text[:10]),), is_negated=True)))
+        return AllOf((Present((key,)), Tokens((token(key, text[:10]),), is_negated=True)))
     if comparator is Comparator.AP:
         slack = abs(now.date() - asked[0]) / 10
         asked = (asked[0] - slack, asked[1] + slack)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from records.fhir.dates import Interval, parse
 from records.fhir.parameters import Source, candidates, concrete, indexed, parameters, sources, values, walk
@@ -27,11 +27,23 @@ OF_TYPE = ":of-type"
 BLIND_DATES = frozenset(("Patient.birthDate", "Practitioner.birthDate"))  # identify a person: buckets, never in clear
 
 
+class String(NamedTuple):
+    """A text that is found by its beginnings."""
+
+    key: str
+    normal: str
+    exact: str | None
+    """As it was written; None for a part of a text, which is found by its beginnings only."""
+
+
 @dataclass(slots=True)
 class Index:
-    """All index rows of one resource; `key` texts are blinded like tokens."""
+    """What one resource is found by, before it is blinded; `key` texts are blinded like tokens."""
 
     tokens: set[str] = field(default_factory=set)
+    strings: set[String] = field(default_factory=set)
+    present: set[str] = field(default_factory=set)
+    """Keys under which there is a value (:missing)."""
     dates: set[tuple[str, datetime, datetime]] = field(default_factory=set)
     references: set[tuple[str, str, str]] = field(default_factory=set)
     """(key, target type or '', id or absolute URL)"""
@@ -94,15 +106,16 @@ def _add(index: Index, kind: str, source: Source, found: list[tuple[str, Any]]) 
     if source.is_existence:
         index.tokens.add(token(key, "true" if any(v is not False for _, v in found) else "false"))
         return
-    index.tokens.add(presence(key))
+    if SEPARATOR not in key:  # of composites nobody asks it
+        index.present.add(key)
     for type_, value in found:
         if kind == "token":
             index.tokens.update(token(key, t) for t in token_texts(type_, value))
-            index.tokens.update(_text_prefixes(key, type_, value))
+            index.strings.update(_texts_of_codes(key, type_, value))
             if type_ == "Identifier":
                 index.tokens.update(token(key + OF_TYPE, t) for t in _typed_identifiers(value))
         elif kind == "string":
-            index.tokens.update(_string_texts(key, value))
+            index.strings.update(_strings(key, value))
         elif kind == "uri":
             index.tokens.add(token(key, str(value)))
         elif kind == "reference":
@@ -170,19 +183,26 @@ def normalise_string(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _string_texts(key: str, value: Any) -> Iterator[str]:
+def _strings(key: str, value: Any) -> Iterator[String]:
     if not isinstance(value, str):
         return
     normal = normalise_string(value)
-    yield exact(key, value)
-    if len(normal) > MAX_PREFIX:  # a shorter search text is looked for among the beginnings
-        yield whole(key, normal)
-    starts = {normal, *normal.split()} if key.endswith(".text") else {normal}
-    for start in starts:
-        yield from (prefix(key, start[:n]) for n in range(1, min(len(start), MAX_PREFIX) + 1))
+    yield String(key, normal, value)
+    if key.endswith(".text"):  # each word is a beginning; what the whole begins with is found by the whole
+        yield from (String(key, w[:MAX_PREFIX], None) for w in normal.split() if not normal.startswith(w[:MAX_PREFIX]))
 
 
-def _text_prefixes(key: str, type_: str, value: Any) -> Iterator[str]:
+def expanded(string: String) -> Iterator[str]:
+    """Give the texts of the first layout, a row for each beginning (README "Layouts")."""
+    key, normal, written = string
+    if written is not None:
+        yield exact(key, written)
+        if len(normal) > MAX_PREFIX:  # a shorter search text is looked for among the beginnings
+            yield whole(key, normal)
+    yield from (prefix(key, normal[:n]) for n in range(1, min(len(normal), MAX_PREFIX) + 1))
+
+
+def _texts_of_codes(key: str, type_: str, value: Any) -> Iterator[String]:
     """Give what :text finds: the beginnings of a coding's display or a concept's text."""
     texts: list[Any] = []
     if type_ == "CodeableConcept":
@@ -192,7 +212,8 @@ def _text_prefixes(key: str, type_: str, value: Any) -> Iterator[str]:
     for text in texts:
         if isinstance(text, str):
             normal = normalise_string(text)[:MAX_PREFIX]
-            yield from (prefix(key, normal[:n]) for n in range(1, len(normal) + 1))
+            if normal:
+                yield String(key, normal, None)
 
 
 def _add_reference(index: Index, key: str, type_: str, value: Any) -> None:

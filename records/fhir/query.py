@@ -32,6 +32,23 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Strings:
+    """A string under one of the keys begins with its text; or, when exact, was written as it."""
+
+    any_of: tuple[tuple[str, str], ...]
+    """(key, text): normalised for a beginning, as it was written when exact."""
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """There is a value under any of the keys (or under none, when negated)."""
+
+    keys: tuple[str, ...]
+    is_negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Dates:
     """A date under any of the keys stands to [low, high) as the comparator says."""
 
@@ -108,7 +125,7 @@ class AllOf:
     clauses: tuple[Clause, ...]
 
 
-Clause = Tokens | Dates | Quantities | References | Ids | Updated | Chain | Has | AnyOf | AllOf
+Clause = Tokens | Strings | Present | Dates | Quantities | References | Ids | Updated | Chain | Has | AnyOf | AllOf
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,12 @@ from records.fhir.index import (
     MAX_PREFIX,
     OF_TYPE,
     SEPARATOR,
-    exact,
     normalise_string,
     normalise_token,
     number_range,
-    prefix,
-    presence,
     quantity_key,
     reference_target,
     token,
-    whole,
 )
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import SearchParameter, is_resource_type
@@ -38,9 +34,11 @@ from records.fhir.query import (
     Dates,
     Has,
     Ids,
+    Present,
     Quantities,
     Query,
     References,
+    Strings,
     Tokens,
     Updated,
 )
@@ -151,12 +149,18 @@ def _values(draft: Draft, parameter: SearchParameter, modifier: str, values: lis
 
 
 def _any(clauses: Iterable[Clause]) -> Clause:
-    """Join alternatives; token alternatives become one clause, which is one index scan."""
+    """Join alternatives; those of tokens become one clause, which is one index scan, and so do those of strings."""
     found = list(clauses)
     texts = tuple(t for c in found if isinstance(c, Tokens) and not c.is_negated for t in c.any_of)
-    rest = [c for c in found if not (isinstance(c, Tokens) and not c.is_negated)]
+    rest: list[Clause] = [
+        c for c in found if not (isinstance(c, Strings) or isinstance(c, Tokens) and not c.is_negated)
+    ]
     if texts:
         rest.append(Tokens(texts))
+    for is_exact in (False, True):
+        strings = tuple(s for c in found if isinstance(c, Strings) and c.is_exact is is_exact for s in c.any_of)
+        if strings:
+            rest.append(Strings(strings, is_exact))
     return rest[0] if len(rest) == 1 else AnyOf(tuple(rest))
 
 
@@ -189,8 +193,8 @@ def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
         raise BadSearch(":missing is true or false")
     if parameter.kind == "composite" or parameter.code in ("_id", "_lastUpdated"):
         raise NotSupported(f":missing is not supported on {parameter.code}")
-    texts = tuple(presence(s.key) for s in sources(type_, parameter.code))
-    return Tokens(texts, is_negated=value == "true")
+    keys = tuple(s.key for s in sources(type_, parameter.code))
+    return Present(keys, is_negated=value == "true")
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
 def _token(case: _Case, value: str) -> Clause:
     if case.modifier == "text":
         normal = normalise_string(unescape(value))[:MAX_PREFIX]
-        return Tokens(tuple(prefix(k, normal) for k in case.keys))
+        return Strings(tuple((k, normal) for k in case.keys))
     if case.modifier == "of-type":
         return _of_type(case, value)
     return Tokens(tuple(_token_texts(case.places, case.draft.type, value)))
@@ -232,10 +236,9 @@ def _token_texts(places: tuple[Source, ...], type_: str, value: str) -> list[str
 def _string(case: _Case, value: str) -> Clause:
     plain = unescape(value)
     if case.modifier == "exact":
-        return Tokens(tuple(exact(k, plain) for k in case.keys))
+        return Strings(tuple((k, plain) for k in case.keys), is_exact=True)
     normal = normalise_string(plain)
-    make = prefix if len(normal) <= MAX_PREFIX else whole
-    return Tokens(tuple(make(k, normal) for k in case.keys))
+    return Strings(tuple((k, normal) for k in case.keys))
 
 
 def _uri(case: _Case, value: str) -> Clause:

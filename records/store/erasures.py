@@ -111,6 +111,8 @@ class Erasures(Repository):
             mine = "row in (select row from resource where patient_id = :patient)"
             statement = text(f"delete from {table} where {mine}").bindparams(patient=patient_id)
             index_rows += (await self._run(statement)).rowcount
+        marks = text("update resource set present = null where patient_id = :patient").bindparams(patient=patient_id)
+        await self._run(marks)
         now = self._unit.now
         await self._run(update(patient).where(patient.c.id == patient_id).values(erased_at=now, updated_at=now))
         self._unit.keys.destroyed(patient_id)

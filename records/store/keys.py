@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.crypto.blind_index import ROW_FOR_EACH, ROW_OF_ALL
 from records.crypto.envelope import DataKey
 from records.crypto.keyring import (
     Keyring,
@@ -42,13 +43,15 @@ class Keys:
             return found
         table = metadata.tables[kind]
         suite = hot_suite(await self._suite())
-        columns = select(table.c.version, table.c.kek_id, table.c.wrapped).order_by(table.c.version)
-        rows = (await self._connection.execute(columns)).all()
+        rows = (await self._connection.execute(select(table).order_by(table.c.version))).all()
         if not rows:
             raise NotFound("tenant")
         unwrap = self._keyring.provider.unwrap
         materials = [await unwrap(Wrapped(row.kek_id, row.wrapped), root_context(owner, row.version)) for row in rows]
-        found = KeySet(tuple(DataKey(row.version, each, suite) for row, each in zip(rows, materials, strict=True)))
+        found = KeySet(tuple(
+            DataKey(row.version, each, suite, getattr(row, "layout", ROW_FOR_EACH))
+            for row, each in zip(rows, materials, strict=True)
+        ))  # fmt: skip
         self._keyring.cache.put(owner, found, self._monotonic)
         return found
 
@@ -59,8 +62,10 @@ class Keys:
         version = (newest or 0) + 1
         owner = Owner(self._tenant, kind)
         wrapped = await self._keyring.provider.wrap(secrets.token_bytes(KEY_BYTES), root_context(owner, version))
+        layout = {"layout": ROW_OF_ALL} if kind == index_key.name else {}
         await self._connection.execute(insert(table).values(
-            tenant_id=self._tenant, version=version, kek_id=wrapped.kek_id, wrapped=wrapped.blob, created_at=at,
+            tenant_id=self._tenant, version=version, kek_id=wrapped.kek_id, wrapped=wrapped.blob,
+            created_at=at, **layout,
         ))  # fmt: skip
 
     async def patient(self, patient_id: UUID, reload: bool = False) -> KeySet:

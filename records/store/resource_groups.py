@@ -17,9 +17,9 @@ from records.fhir.index import SEPARATOR
 from records.fhir.query import Access, Clause, Ids, Query, Tokens
 from records.store.gathering import LANES, Gathering
 from records.store.pages import Page
+from records.store.resource_blinds import Blinds
 from records.store.resource_rows import (
     COLUMNS,
-    FIELD,
     Stored,
     opened_all,
 )
@@ -127,7 +127,7 @@ def _is_shared_write(request: Request, interaction: str) -> bool:
 
 
 def _statement(unit: Unit, request: Request, interaction: str) -> Statement:
-    return Statement(request.actor.tenant_id, request.access, lambda text: unit.blinds(FIELD, text), interaction)
+    return Statement(request.actor.tenant_id, request.access, Blinds(unit.index_keys), interaction)
 
 
 async def _search(unit: Unit, requests: Sequence[Request]) -> list[SearchResult | None]:

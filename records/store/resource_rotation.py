@@ -1,38 +1,55 @@
-"""Index key rotation of FHIR resources: their tokens under the newest key, and the end of the older ones."""
+"""Index key rotation of FHIR resources: their index rows under the newest key, and the end of the older ones'."""
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
+from records.crypto.blind_index import MARK_BYTES, ROW_FOR_EACH
+from records.crypto.envelope import DataKey
 from records.fhir import text as fhir_text
 from records.fhir.index import index_of
 from records.store.resource_rows import REINDEX, IndexRows, joined, opened
 from records.store.unit import Unit
 
-# Tokens begin with their index key's version (records/crypto/blind_index.py).
-_BEHIND = """from resource r where not r.deleted
-    and exists (select from resource_token t where t.tenant_id = r.tenant_id and t.row = r.row)
-    and not exists (select from resource_token t where t.tenant_id = r.tenant_id and t.row = r.row
-                    and get_byte(t.token, 0) = :newest)"""
+# Tokens begin with their index key's version (records/crypto/blind_index.py); so do the marks of `present`, the newest
+# key's first. An erased patient's resources have neither.
+_HAS_TOKENS = "exists (select from resource_token t where t.tenant_id = r.tenant_id and t.row = r.row"
+_IS_NEW = {
+    True: f"{_HAS_TOKENS} and get_byte(t.token, 0) = :newest)",
+    False: "coalesce(get_byte(r.present, 0) = :newest, false)",
+}
 _INDEXES = {"resource_token": "token", "resource_date": "key", "resource_reference": "key", "resource_quantity": "key"}
+_DROP_MARKS = f"""update resource set present = (
+    select string_agg(substring(present from place for {MARK_BYTES}), '' order by place)
+    from generate_series(1, length(present), {MARK_BYTES}) place where get_byte(present, place - 1) = :newest)
+where get_byte(present, length(present) - {MARK_BYTES}) <> :newest"""
 
 
-async def reindex_resources(unit: Unit, newest: int, limit: int) -> int:
-    """Write the tokens of one batch of resources that lack the newest key's anew, under every live key; how many."""
-    query = text(f"select r.* {_BEHIND} order by r.row limit :limit for update of r skip locked")
-    rows = (await unit.connection.execute(query, {"newest": newest, "limit": limit})).mappings().all()
-    for row in rows:
-        stored = await opened(unit, row)
-        index = joined([IndexRows(unit, index_of(fhir_text.loads(stored.content)))])
-        await unit.raw.execute(REINDEX, unit.actor.tenant_id, [stored.row], *index)
+async def reindex_resources(unit: Unit, newest: DataKey, limit: int) -> int:
+    """Write the index rows of one batch of resources that lack the newest key's, under every live key; how many."""
+    query = _behind(newest, "select r.* from", "order by r.row limit :limit for update of r skip locked")
+    rows = (await unit.connection.execute(query.bindparams(limit=limit))).mappings().all()
+    if not rows:
+        return 0
+    index = [IndexRows(unit, index_of(fhir_text.loads((await opened(unit, row)).content))) for row in rows]
+    marks = [each.present for each in index]
+    await unit.raw.execute(REINDEX, unit.actor.tenant_id, [row["row"] for row in rows], marks, *joined(index))
     return len(rows)
 
 
-async def resources_behind(unit: Unit, newest: int) -> int:
-    """Return how many resources have no token of the newest key."""
-    return int((await unit.connection.execute(text(f"select count(*) {_BEHIND}"), {"newest": newest})).scalar_one())
+async def resources_behind(unit: Unit, newest: DataKey) -> int:
+    """Return how many resources have no index rows of the newest key."""
+    return int((await unit.connection.execute(_behind(newest, "select count(*) from"))).scalar_one())
 
 
 async def drop_resource_tokens(unit: Unit, newest: int) -> None:
-    """Delete the tokens of older keys."""
+    """Delete the tokens and marks of older keys."""
     for table, column in _INDEXES.items():
         statement = text(f"delete from {table} where get_byte({column}, 0) <> :newest")
         await unit.connection.execute(statement, {"newest": newest})
+    await unit.connection.execute(text(_DROP_MARKS), {"newest": newest})
+
+
+def _behind(newest: DataKey, before: str, after: str = "") -> TextClause:
+    has_index = f"(r.present is not null or {_HAS_TOKENS}))"
+    is_new = _IS_NEW[newest.layout == ROW_FOR_EACH]
+    query = text(f"{before} resource r where not r.deleted and {has_index} and not {is_new} {after}")
+    return query.bindparams(newest=newest.version)

@@ -10,12 +10,11 @@ from uuid import UUID
 
 from records.fhir.errors import TooCostly
 from records.fhir.index import MAX_ENTRIES, Index
+from records.store.resource_blinds import Blinds
 from records.store.sealing import Cell
 
 if TYPE_CHECKING:
     from records.store.unit import Unit
-
-FIELD = "fhir"  # the blind index key of all FHIR tokens; path and value are in the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +78,19 @@ class IndexRows:
     """An Index with everything blinded, as arrays for one statement."""
 
     def __init__(self, unit: Unit, index: Index) -> None:
-        size = len(index.tokens) + len(index.dates) + len(index.references) + len(index.quantities)
+        size = len(index.tokens) + len(index.strings) + len(index.dates) + len(index.references) + len(index.quantities)
         if size > MAX_ENTRIES:
             raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
 
-        # Under every live index key: until a rotation ends, some process still searches with the older one alone.
+        blinds = Blinds(unit.index_keys)
         ranges = (index.dates, index.references, index.quantities)
-        keys = {text: unit.blinds(FIELD, text) for text in {row[0] for rows in ranges for row in rows}}
+        keys = {text: blinds.tokens([text]) for text in {row[0] for rows in ranges for row in rows}}
         kinds = [[(key, low, high) for text, low, high in rows for key in keys[text]] for rows in ranges]
         self.arrays: tuple[list[Any], ...] = (
-            unit.blinds(FIELD, *index.tokens),
+            blinds.rows(index),
             *([row[place] for row in rows] for rows in kinds for place in range(3)),
         )
+        self.present = blinds.marks(index)
 
 
 # One statement for one resource or a thousand: new patients with their keys, resources, index rows by ordinal.
@@ -101,25 +101,25 @@ INSERT = """with p as (
     insert into patient_key (tenant_id, patient_id, version, tenant_key_version, wrapped, created_at)
     select $1, u.id, 1, u.root, u.wrapped, $2 from unnest($4::uuid[], $5::int[], $6::bytea[]) u(id, root, wrapped)
 ), r as (
-    insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content)
-    select $1, u.type, u.id, 1, u.owner, $3, $2, u.content
-    from unnest($7::text[], $8::text[], $9::uuid[], $10::bytea[]) u(type, id, owner, content)
+    insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content, present)
+    select $1, u.type, u.id, 1, u.owner, $3, $2, u.content, u.present
+    from unnest($7::text[], $8::text[], $9::uuid[], $10::bytea[], $11::bytea[]) u(type, id, owner, content, present)
     on conflict (tenant_id, type, id) do nothing returning row, type, id
 ), n as (
     select r.row, u.n from r join unnest($7::text[], $8::text[]) with ordinality u(type, id, n) using (type, id)
 ), t as (
     insert into resource_token (tenant_id, token, row)
-    select $1, u.token, n.row from unnest($11::int[], $12::bytea[]) u(n, token) join n using (n)
+    select $1, u.token, n.row from unnest($12::int[], $13::bytea[]) u(n, token) join n using (n)
 ), d as (
     insert into resource_date (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, n.row
-    from unnest($13::int[], $14::bytea[], $15::timestamptz[], $16::timestamptz[]) u(n, key, low, high) join n using (n)
+    from unnest($14::int[], $15::bytea[], $16::timestamptz[], $17::timestamptz[]) u(n, key, low, high) join n using (n)
 ), f as (
     insert into resource_reference (tenant_id, key, target_type, target_id, row)
     select $1, u.key, u.type, u.id, n.row
-    from unnest($17::int[], $18::bytea[], $19::text[], $20::text[]) u(n, key, type, id) join n using (n)
+    from unnest($18::int[], $19::bytea[], $20::text[], $21::text[]) u(n, key, type, id) join n using (n)
 ), q as (
     insert into resource_quantity (tenant_id, key, low, high, row) select $1, u.key, u.low, u.high, n.row
-    from unnest($21::int[], $22::bytea[], $23::numeric[], $24::numeric[]) u(n, key, low, high) join n using (n)
+    from unnest($22::int[], $23::bytea[], $24::numeric[], $25::numeric[]) u(n, key, low, high) join n using (n)
 ) select n.n, n.row from n"""
 
 
@@ -137,7 +137,7 @@ def _index_changes(first: int) -> str:
     """
     Give the CTEs that bring the index rows of `u (n, row)` in line with `joined` arrays from parameter `first` on.
 
-    Rows that stay are not touched: an update changes a few of a Patient's fifty. What is deleted and what is inserted
+    Rows that stay are not touched: an update changes a few of a Patient's twenty. What is deleted and what is inserted
     are disjoint, so that one statement may do both.
     """
     parts, place = [], first
@@ -172,18 +172,20 @@ _INDEX_COLUMNS = (
 
 # One statement for one resource or a thousand: the old version into history, the new one in its place, its index rows.
 SUPERSEDE = f"""with u as (
-    select * from unnest($4::bigint[], $5::int[], $6::uuid[], $7::bytea[])
-    with ordinality u(row, version, owner, content, n)
+    select * from unnest($4::bigint[], $5::int[], $6::uuid[], $7::bytea[], $8::bytea[])
+    with ordinality u(row, version, owner, content, present, n)
 ), h as (
     insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
     select r.tenant_id, r.row, r.version, r.patient_id, r.updated_at, r.deleted, r.content
     from resource r join u on r.tenant_id = $1 and r.row = u.row
-), {_index_changes(8)}
+), {_index_changes(9)}
 update resource r set version = u.version, patient_id = u.owner, origin = $3, updated_at = $2, content = u.content,
-    deleted = u.content is null
+    present = u.present, deleted = u.content is null
 from u where r.tenant_id = $1 and r.row = u.row"""
 
-REINDEX = f"""with u as (select * from unnest($2::bigint[]) with ordinality u(row, n)), {_index_changes(3)} select 1"""
+REINDEX = f"""with u as (select * from unnest($2::bigint[], $3::bytea[]) with ordinality u(row, present, n)),
+    {_index_changes(4)}
+update resource r set present = u.present from u where r.tenant_id = $1 and r.row = u.row"""
 
 KEYS_OF_MANY = (
     "select patient_id, version, tenant_key_version, wrapped from patient_key"

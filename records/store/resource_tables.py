@@ -53,6 +53,7 @@ resource = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("content", Sealed, nullable=True),  # none in a deleted version
+    Column("present", LargeBinary, nullable=True),  # blind marks of the elements that have a value (:missing)
     PrimaryKeyConstraint("tenant_id", "row"), UniqueConstraint("tenant_id", "type", "id"),
     ForeignKeyConstraint(["tenant_id", "patient_id"], ["patient.tenant_id", "patient.id"]),
     Index(None, "tenant_id", "type", "row"), Index(None, "tenant_id", "type", "updated_at"),
@@ -69,8 +70,8 @@ resource_history = Table(
     PrimaryKeyConstraint("tenant_id", "row", "version"), _of_resource(),
 )  # fmt: skip
 
-# Index rows are written in one statement with their resource, so no foreign key checks each of a Patient's fifty again
-# (a third of what an insert costs); a trigger takes them away with the resource.
+# Index rows are written in one statement with their resource, so no foreign key checks each of them again, a third of
+# what an insert cost; a trigger takes them away with the resource.
 resource_token = Table(
     "resource_token", metadata,
     _tenant(), _blind("token"), _row(),

@@ -49,8 +49,9 @@ async def insert_all(
     ]
     new_patients = [fresh, [root for _, root, _ in keys], [wrapped for *_, wrapped in keys]]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-    index = joined([IndexRows(unit, index_of(r)) for r in resources])
-    found = await unit.raw.fetch(INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *index)
+    index = [IndexRows(unit, index_of(r)) for r in resources]
+    columns.append([each.present for each in index])
+    found = await unit.raw.fetch(INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *joined(index))
     rows = {record["n"]: record["row"] for record in found}
     created: list[Stored | None] = []
     for number, (resource, owner, content) in enumerate(zip(resources, owners, contents, strict=True)):
@@ -90,9 +91,9 @@ async def replace_all(
         sealed.append(await unit.seal(owner, place, saved[n].content))
     if differing:
         written = [saved[n] for n in differing]
-        rows = ([s.row for s in written], [s.version for s in written], owners, sealed)
-        index = joined([IndexRows(unit, index_of(changes[n][0])) for n in differing])
-        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *index)
+        index = [IndexRows(unit, index_of(changes[n][0])) for n in differing]
+        rows = ([s.row for s in written], [s.version for s in written], owners, sealed, [i.present for i in index])
+        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *joined(index))
     for n in differing:
         _audit(unit, actors[n] if actors else unit.actor, "U", saved[n])
         if saved[n].type == "Consent":

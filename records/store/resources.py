@@ -19,10 +19,10 @@ from records.fhir.query import Access, Query
 from records.store.consent_rules import EXEMPT, flag_broken_glass, write_rules
 from records.store.pages import Page, open_page
 from records.store.projection import projected
+from records.store.resource_blinds import FIELD, Blinds
 from records.store.resource_history import HistoryPage, HistoryQuery, find_history, find_version, seen_or_gone
 from records.store.resource_rows import (
     COLUMNS,
-    FIELD,
     LOCKED,
     SUPERSEDE,
     Stored,
@@ -108,7 +108,7 @@ class Resources:
         current = await opened(self._unit, record)
         _check(current, how)
         version, now = current.version + 1, self._unit.now
-        row = ([current.row], [version], [current.patient_id], [None])
+        row = ([current.row], [version], [current.patient_id], [None], [None])
         await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]))
         await self._audit("D", current)
         if type_ == "Consent":
@@ -149,7 +149,7 @@ class Resources:
         return await open_page(self._unit, client_id, path, token)
 
     def _statement(self, access: Access, interaction: str) -> Statement:
-        return Statement(self._tenant, access, lambda text_: self._unit.blinds(FIELD, text_), interaction)
+        return Statement(self._tenant, access, Blinds(self._unit.index_keys), interaction)
 
     async def lock_criteria(self, criteria: str) -> None:
         """Take turns with other conditional writes on the same criteria until this unit ends (records.md §11: 1)."""

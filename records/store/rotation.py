@@ -119,8 +119,8 @@ class Rotation:
     async def sweep_index(self) -> Step:
         """Write one batch of patients' and resources' tokens, and all accounts', under the newest index key too."""
         async with self._unit() as unit:
-            newest = (await unit.keys.root(index_key.name)).current.version
-            behind = _without_tokens_of(newest)
+            newest = (await unit.keys.root(index_key.name)).current
+            behind = _without_tokens_of(newest.version)
             ids = (await unit.connection.execute(behind.limit(BATCH))).scalars().all()
             for patient_id in ids:
                 await unit.patients.reindex(patient_id)
@@ -185,13 +185,14 @@ async def _is_needed(unit: Unit, kind: str, newest: int) -> bool:
     if kind == index_key.name:
         if (await unit.connection.execute(_without_tokens_of(newest).limit(1))).scalar() is not None:
             return True
-        return await resources_behind(unit, newest) > 0
+        return await resources_behind(unit, (await unit.keys.root(kind)).version(newest)) > 0
     return True  # a signing key proves the checkpoints it signed, for as long as they are kept
 
 
 def _without_tokens_of(newest: int) -> Select[Any]:
     has_tokens = select(patient_index.c.patient_id).where(patient_index.c.key_version == newest)
-    return select(patient.c.id).where(patient.c.erased_at.is_(None), patient.c.id.not_in(has_tokens))
+    is_indexed = patient.c.name.is_not(None)  # a patient whom FHIR alone knows is found by resources' tokens
+    return select(patient.c.id).where(patient.c.erased_at.is_(None), is_indexed, patient.c.id.not_in(has_tokens))
 
 
 async def _rewrap_patient_key(unit: Unit, roots: KeySet, row: Any) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from records.crypto import blind_index
-from records.crypto.envelope import open_sealed, seal
+from records.crypto.envelope import DataKey, open_sealed, seal
 from records.crypto.format import Context, decode
 from records.crypto.keyring import KeySet
 from records.errors import CannotOpen
@@ -45,6 +45,11 @@ class Sealing:
     async def load_index(self) -> None:
         """Load the index keys, so that `blind` needs no await."""
         self._index = await self._keys.root(index_key.name)
+
+    @property
+    def index_keys(self) -> tuple[DataKey, ...]:
+        """The live versions of the index key, oldest first."""
+        return self._index_keys().keys
 
     def blind(self, field: str, normalised: str) -> bytes:
         """Return the token to write, under the newest index key."""

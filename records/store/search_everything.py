@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from records.fhir.query import Access
 from records.store.consent_rules import flag_broken_glass
-from records.store.resource_rows import COLUMNS, FIELD, Stored, opened_all
+from records.store.resource_blinds import Blinds
+from records.store.resource_rows import COLUMNS, Stored, opened_all
 from records.store.search_sql import Statement, compartment_keys
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Found:
 async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Found:
     """Give one page, oldest first. Raises ResourceUnknown for a patient that the client may not see."""
     await unit.resources.read(access, "Patient", wanted.patient_id)
-    statement = Statement(unit.actor.tenant_id, access, lambda text: unit.blinds(FIELD, text), "r")
+    statement = Statement(unit.actor.tenant_id, access, Blinds(unit.index_keys), "r")
     records = await unit.raw.fetch(_sql(statement, wanted), *statement.values)
     found = await opened_all(unit, records[: wanted.count])
     for type_ in sorted({s.type for s in found}):

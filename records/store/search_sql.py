@@ -6,7 +6,7 @@ A Query as SQL. Visibility is a predicate of every branch (match, chain, _has, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 from uuid import UUID
@@ -24,14 +24,15 @@ from records.fhir.query import (
     Dates,
     Has,
     Ids,
+    Present,
     Quantities,
     References,
+    Strings,
     Tokens,
     Updated,
 )
 from records.store.consent_rules import EXEMPT, consented
-
-Blinds = Callable[[str], list[bytes]]
+from records.store.resource_blinds import Blinds
 
 # {low} and {high} are the resource's, {a} and {b} the searched interval's (FHIR R4 §3.1.1.4.5)
 _COMPARISONS = {
@@ -75,7 +76,7 @@ class Statement:
 
     def tokens(self, texts: Iterable[str]) -> str:
         """Blind index texts; give the placeholder of the array."""
-        return self.bind([t for text in texts for t in self.blinds(text)])
+        return self.bind(self.blinds.tokens(texts))
 
     def visible(self, alias: str, type_: str) -> str:
         """Give the predicate that the client may see a resource: scopes, compartment and the patient's Consents."""
@@ -106,7 +107,11 @@ class Statement:
         """Give the predicate of one clause for the resource `alias`."""
         match clause:
             case Tokens(texts, is_negated):
-                return self._tokens(alias, texts, is_negated)
+                return self._tokens(alias, self.blinds.tokens(texts), is_negated)
+            case Strings(any_of, is_exact):
+                return self._strings(alias, any_of, is_exact)
+            case Present(keys, is_negated):
+                return self._present(alias, keys, is_negated)
             case Dates(keys, comparator, low, high):
                 return self._range(alias, "resource_date", (keys, comparator, low, high))
             case Quantities(keys, comparator, low, high):
@@ -162,14 +167,33 @@ class Statement:
             f" and x.key = any({self.tokens(keys)}) and {target})"
         )
 
-    def _tokens(self, alias: str, texts: Sequence[str], is_negated: bool) -> str:
-        found = [token for text in texts for token in self.blinds(text)]
+    def _tokens(self, alias: str, found: Sequence[bytes], is_negated: bool) -> str:
         # Of one token PostgreSQL knows how many rows it has; of an array that it does not see, it plans for ten.
-        wanted = self.bind(found[0]) if len(found) == 1 else f"any({self.bind(found)})"
+        wanted = self.bind(found[0]) if len(found) == 1 else f"any({self.bind(list(found))})"
         inner = f"select t.row from resource_token t where t.tenant_id = $1 and t.token = {wanted}"
         if is_negated:
             return f"not exists ({inner} and t.row = {alias}.row)"
         return f"{alias}.row in ({inner})"
+
+    def _strings(self, alias: str, any_of: Sequence[tuple[str, str]], is_exact: bool) -> str:
+        sought = [self.blinds.string(key, text, is_exact) for key, text in any_of]
+        tests = [
+            f"t.token >= {self.bind(low)} and t.token < {self.bind(high)}" for s in sought for low, high in s.ranges
+        ]
+        if tokens := [token for s in sought for token in s.tokens]:
+            tests.append(f"t.token = any({self.bind(tokens)})")
+        if not tests:
+            return "false"
+        either = " or ".join(tests)
+        return f"{alias}.row in (select t.row from resource_token t where t.tenant_id = $1 and ({either}))"
+
+    def _present(self, alias: str, keys: Sequence[str], is_negated: bool) -> str:
+        tokens, marks = self.blinds.present(keys)
+        tests = [f"coalesce(position({self.bind(mark)} in {alias}.present) > 0, false)" for mark in marks]
+        if tokens:
+            tests.append(self._tokens(alias, tokens, False))
+        either = self._either(tests)
+        return f"not {either}" if is_negated else either
 
     def _range(self, alias: str, table: str, test: tuple[Sequence[str], Comparator, Any, Any]) -> str:
         keys, comparator, low, high = test

@@ -102,6 +102,7 @@ index_key = Table(
     "index_key", metadata,
     _tenant(), _integer("version"), _text("kek_id"), _column("wrapped", LargeBinary), _at("created_at"),
     _at("complete_at", nullable=True),  # re-index done: readers may stop asking for older versions
+    _integer("layout", default="1"),  # of the index rows under this key: records.crypto.blind_index
     _key("version"),
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.access import Action, Context, Object, decide, needs_relation
 from records.actors import Actor, ActorKind
+from records.crypto.envelope import DataKey
 from records.errors import AccessDenied, NotFound
 from records.store.accounts import Accounts
 from records.store.audit import Audit
@@ -47,9 +48,7 @@ if TYPE_CHECKING:
     from records.store.resources import Resources
 
 _VISIT = Statement(select(visit.c.patient_id, visit.c.practitioner_id).where(visit.c.id == bindparam("visit_id")))
-_VISITS_OF = Statement(
-    select(visit.c.id, visit.c.practitioner_id).where(visit.c.patient_id == bindparam("patient_id"))
-)
+_VISITS_OF = Statement(select(visit.c.id, visit.c.practitioner_id).where(visit.c.patient_id == bindparam("patient_id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +115,11 @@ class Unit:
     def blind(self, field: str, normalised: str) -> bytes:
         """Return the blind index token to write; full width unless `blind_index.FIELD_BITS` says otherwise."""
         return self._sealing.blind(field, normalised)
+
+    @property
+    def index_keys(self) -> tuple[DataKey, ...]:
+        """The live versions of the index key, oldest first, for index rows that are more than one token each."""
+        return self._sealing.index_keys
 
     def blinds(self, field: str, *normalised: str) -> list[bytes]:
         """Return the tokens to search for: one of each text and live index key version."""

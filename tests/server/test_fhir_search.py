@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from records.store.rotation import Rotation
 from tests.conftest import Cluster, _database
-from tests.fakes.hospital import Caller, hospital
+from tests.fakes.hospital import SYSTEM, Caller, hospital
+from tests.records.store.conftest import use_first_layout
 
 
 def observation(id_: str, patient: str, code: str, value: Any, at: str, **more: Any) -> dict[str, Any]:
@@ -156,20 +158,32 @@ CASES: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def fhir(cluster: Cluster, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
-    """The resources above, loaded by one transaction; tests of this module only read."""
+@pytest.fixture(scope="module", params=["in one layout", "between two layouts"])
+def fhir(
+    request: pytest.FixtureRequest, cluster: Cluster, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Caller]:
+    """The resources above, loaded by a transaction; tests of this module only read. Once more while index rows of
+    the first layout become those of the second: some resources have both, others the old ones yet."""
     folder: Path = tmp_path_factory.mktemp("fhir")
     for name in _database(cluster, migrated_template):
         with hospital(cluster.login(name), folder) as server:
             caller = Caller(server, server.token("system/*.cruds"))
-            entries = [
-                {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}}
-                for r in RESOURCES
-            ]
-            reply = caller("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
-            assert reply.status == 200, reply.json
+            if request.param == "in one layout":
+                _load(caller, RESOURCES)
+            else:
+                server.call(use_first_layout(server.database))
+                _load(caller, [*RESOURCES[3:], *({**r, "language": "en"} for r in RESOURCES[:3])])
+                server.call(Rotation(server.database, SYSTEM).add("index_key"))
+                _load(caller, RESOURCES[:3])
             yield caller
+
+
+def _load(caller: Caller, resources: Sequence[dict[str, Any]]) -> None:
+    entries = [
+        {"resource": r, "request": {"method": "PUT", "url": f"{r['resourceType']}/{r['id']}"}} for r in resources
+    ]
+    reply = caller("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    assert reply.status == 200, reply.json
 
 
 def escaped(search: str) -> str:

@@ -52,6 +52,13 @@ class TestClock:
         self._monotonic += seconds
 
 
+async def use_first_layout(database: Database) -> None:
+    """Have the index keys be as those that were made before there was a second layout."""
+    async with database.unit(SYSTEM) as unit:
+        await unit.raw.execute("update index_key set layout = 1")
+    database.keyring.cache.forget()
+
+
 @dataclass
 class Store:
     """A database with its clock, key file and folder."""

@@ -1,0 +1,97 @@
+"""What resources are found by, blinded under every live index key: rows to write, and what to look for in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from records.crypto import blind_index
+from records.crypto.blind_index import ROW_FOR_EACH
+from records.crypto.envelope import DataKey
+from records.fhir.index import MAX_PREFIX, Index, String, exact, expanded, normalise_string, prefix, presence, whole
+
+FIELD = "fhir"  # the blind index key of all FHIR tokens; path and value are in the text
+INDEXED = "resource"  # every resource's, so that `present` says under which keys it was written
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a row of resource_token must be: one of the tokens, or inside one of the ranges (end excluded)."""
+
+    tokens: list[bytes]
+    ranges: list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Blinds:
+    """The live index keys, oldest first. Until a rotation ends, a process may search with the older one alone."""
+
+    keys: Sequence[DataKey]
+
+    def tokens(self, texts: Iterable[str]) -> list[bytes]:
+        """Give the tokens of texts under each key."""
+        found = list(texts)
+        return [token for key in self.keys for token in blind_index.tokens(key, FIELD, found)]
+
+    def rows(self, index: Index) -> list[bytes]:
+        """Give a resource's rows of resource_token."""
+        found: list[bytes] = []
+        for key in self.keys:
+            if key.layout == ROW_FOR_EACH:
+                texts = index.tokens.union(map(presence, index.present), *map(expanded, index.strings))
+                found += blind_index.tokens(key, FIELD, texts)
+            else:
+                found += blind_index.tokens(key, FIELD, index.tokens)
+                found += {_row(key, string) for string in index.strings}
+        return found
+
+    def marks(self, index: Index) -> bytes | None:
+        """Give a resource's `present`: 8 bytes of each element that has a value; the newest key's come first."""
+        found = [
+            blind_index.mark(key, FIELD, presence(each))
+            for key in reversed(self.keys)
+            if key.layout != ROW_FOR_EACH
+            for each in sorted((INDEXED, *index.present))
+        ]
+        return b"".join(found) or None
+
+    def string(self, key: str, text: str, is_exact: bool) -> Sought:
+        """Give what rows of a string have that begins with a normalised text, or was written as `text`."""
+        sought = Sought([], [])
+        for each in self.keys:
+            if is_exact:
+                string = String(key, normalise_string(text), text)
+                is_first = each.layout == ROW_FOR_EACH
+                found = blind_index.token(each, FIELD, exact(key, text)) if is_first else _row(each, string)
+                sought.tokens.append(found)
+            elif each.layout == ROW_FOR_EACH:
+                make = prefix if len(text) <= MAX_PREFIX else whole
+                sought.tokens.append(blind_index.token(each, FIELD, make(key, text)))
+            elif text:
+                sought.ranges.append(blind_index.path_range(each, FIELD, _levels(key, text)))
+        return sought
+
+    def present(self, keys: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
+        """Give tokens and marks of which a resource has one when there is a value under a key."""
+        tokens = [
+            blind_index.token(each, FIELD, presence(key))
+            for each in self.keys if each.layout == ROW_FOR_EACH for key in keys
+        ]  # fmt: skip
+        marks = [
+            blind_index.mark(each, FIELD, presence(key))
+            for each in self.keys if each.layout != ROW_FOR_EACH for key in keys
+        ]  # fmt: skip
+        return tokens, marks
+
+
+def _levels(key: str, text: str) -> list[str]:
+    """Give the texts of a row's levels: each beginning of up to 12 letters, then a longer text as a whole."""
+    found = [prefix(key, text[:n]) for n in range(1, min(len(text), MAX_PREFIX) + 1)]
+    return [*found, whole(key, text)] if len(text) > MAX_PREFIX else found
+
+
+def _row(key: DataKey, string: String) -> bytes:
+    path, normal, written = string
+    levels = [prefix(path, normal[:n]) for n in range(1, min(len(normal), MAX_PREFIX) + 1)]
+    ends = () if written is None else (whole(path, normal), exact(path, written))
+    return blind_index.path(key, FIELD, levels, ends)
