@@ -7,8 +7,8 @@ from now on have layout 2, in a new installation at once, in an older one by `ke
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
