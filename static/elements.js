@@ -64,6 +64,7 @@ export function icon(name) {
 /** Own drawings on a 24 px grid, stroked by CSS. */
 export const ICONS = Object.freeze({
   wipe: 'M8 20h12M4 14l9-9 6 6-8 8H8z',
+  pulse: 'M2 12h5l2-6 4 12 3-8 2 2h4',
   point: 'M12 2v4M12 18v4M2 12h4M18 12h4M12 9a3 3 0 1 0 0 6a3 3 0 1 0 0-6',
   draw: 'M4 20l1-5L16 4l4 4L9 19zM14 6l4 4',
   microphone: 'M12 3a3 3 0 0 0-3 3v6a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM5 11a7 7 0 0 0 14 0M12 18v3',

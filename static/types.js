@@ -14,7 +14,7 @@
  *
  * @typedef {object} Vitals
  * @property {number} [temperature_c] @property {number} [heart_rate] @property {number} [respiratory_rate]
- * @property {number} [spo2] @property {number} [systolic_bp] @property {number} [diastolic_bp]
+ * @property {number} [spo2] @property {number} [systolic_bp] @property {number} [diastolic_bp] @property {number} [glucose_mmol_l] in the call only
  * @property {'A'|'C'|'V'|'P'|'U'} [consciousness]
  *
  * @typedef {object} Intake the triage engine's fields without `id` and `lang`
@@ -58,6 +58,8 @@
  * @typedef {object} Track @property {string} mid @property {string} seat @property {'audio'|'video'} kind
  * @property {string} source
  * @typedef {object} ChatEntry @property {string} from @property {Role} role @property {string} text
+ * @property {string} at @property {string} key @property {number} number
+ * @typedef {object} Reading vital signs told in the call @property {string} from @property {string} role @property {Vitals} values
  * @property {string} at @property {string} key @property {number} number
  *
  * @typedef {object} Fitness what a line is fit for @property {string} verdict skin_image, gait, conversation or none

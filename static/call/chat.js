@@ -5,6 +5,8 @@ import { announce } from '../a11y.js';
 import { el, setText } from '../elements.js';
 import { formOf, textField, workButton } from '../forms.js';
 import { t, timeOfDay } from '../i18n/index.js';
+import { Connection } from '../signalling/socket.js';
+import { pending } from './written.js';
 
 // signaling/README.md: 1 to 4,000 characters.
 const MAX_CHAT = 4000;
@@ -13,6 +15,8 @@ export class Chat {
   #list = el('ol', { class: 'chat-list', tabindex: '0', 'aria-label': t('chat.title') });
   #empty = el('p', { class: 'hint' }, t('chat.empty'));
   #shown = 0;
+  /** @type {Map<string, HTMLElement>} lines that are not known to be stored, behind those that are */
+  #pending = new Map();
   #field = textField({ name: 'chat', label: t('chat.write'), value: '', type: 'textarea', rows: 2, maxlength: MAX_CHAT });
   #session;
   element;
@@ -34,16 +38,44 @@ export class Chat {
   update(state) {
     const known = this.#shown;
     const isFresh = known === 0;
-    for (const entry of state.chat.filter(({ number }) => number > known)) {
+    const waiting = pending(state.written, 'chat', state.chat, { ...state, isSocketOpen: state.connection === Connection.OPEN });
+    const lines = state.chat.filter(({ number }) => number > known).map((entry) => {
       this.#shown = entry.number;
-      this.#list.append(this.#line(entry, state));
-      if (!isFresh && entry.from !== state.seat) announce(t('chat.new', { name: nameOf(entry, state), text: entry.text }));
-    }
-    this.#empty.hidden = this.#shown > 0;
-    if (this.#shown !== known) this.#list.scrollTop = this.#list.scrollHeight;
+      if (!isFresh && !this.#pending.has(entry.key)) this.#announce(entry, state);
+      return this.#line(entry, state);
+    });
+    const isOther = this.#drawPending(waiting, state);
+    if (!isOther && !lines.length) return;
+    this.#list.append(...lines, ...this.#pending.values());
+    this.#empty.hidden = this.#list.childElementCount > 0;
+    this.#list.scrollTop = this.#list.scrollHeight;
   }
 
-  /** @param {import('../types.js').ChatEntry} entry @param {import('./state.js').CallState} state */
+  /** Tell whether a line came, went or has another note. @param {import('./written.js').Pending[]} waiting @param {import('./state.js').CallState} state */
+  #drawPending(waiting, state) {
+    const isSame = waiting.length === this.#pending.size && waiting.every(({ key, note }) => this.#pending.get(key)?.dataset.note === note);
+    if (isSame) return false;
+    const before = this.#pending;
+    this.#pending = new Map(waiting.map((entry) => [entry.key, this.#pendingLine(entry, state)]));
+    for (const line of before.values()) line.remove();
+    for (const entry of waiting) if (!before.has(entry.key)) this.#announce({ ...entry, text: entry.body.text }, state);
+    return true;
+  }
+
+  /** @param {import('./written.js').Pending} entry @param {import('./state.js').CallState} state */
+  #pendingLine(entry, state) {
+    const line = this.#line({ ...entry, text: entry.body.text }, state);
+    line.dataset.note = entry.note;
+    line.append(el('span', { class: 'kept' }, t(`written.${entry.note}`)));
+    return line;
+  }
+
+  /** @param {{from: string, role: string, text: string}} entry @param {import('./state.js').CallState} state */
+  #announce(entry, state) {
+    if (entry.from !== state.seat) announce(t('chat.new', { name: nameOf(entry, state), text: entry.text }));
+  }
+
+  /** @param {{from: string, role: string, text: string, at: string}} entry @param {import('./state.js').CallState} state */
   #line(entry, state) {
     const line = el('li', { class: entry.from === state.seat ? 'mine' : 'theirs' }, el('span', { class: 'who' }, nameOf(entry, state), ' ',
       el('time', { datetime: entry.at }, timeOfDay(entry.at))), el('span', { class: 'text' }));
@@ -62,12 +94,12 @@ export class Chat {
     const text = this.#field.input.value.trim();
     const session = this.#session();
     if (!text || !session) return;
-    session.chat(text);
+    session.outbox.write('chat', { text });
     this.#field.input.value = '';
   }
 }
 
-/** @param {import('../types.js').ChatEntry} entry @param {import('./state.js').CallState} state */
+/** @param {{from: string, role: string}} entry @param {import('./state.js').CallState} state */
 function nameOf(entry, state) {
   if (entry.from === state.seat) return t('call.you');
   return state.seats.find((seat) => seat.seat === entry.from)?.display ?? t(`role.${entry.role}`);

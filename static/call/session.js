@@ -15,6 +15,7 @@ import { Action, answered, CHECK_PATIENCE_MS, decide, healthOf, LinkHealth, newW
 import { RoomChannel } from '../media/room_channel.js';
 import { Connection, SignallingSocket } from '../signalling/socket.js';
 import { Encryption } from './encryption.js';
+import { Outbox } from './outbox.js';
 import { Effect, effectsOf, initialCall, reduceCall } from './state.js';
 
 // Fine enough for the 2 s patience of recovery.js, coarse enough to cost nothing on an old phone.
@@ -52,7 +53,12 @@ export class CallSession {
   /** @type {Map<OwnSource, MediaStreamTrack>} */
   own = new Map();
   /** Strokes and pointers on the pictures. */
-  room = new RoomChannel(() => this.#options.onState(this.state));
+  room = new RoomChannel(() => this.#options.onState(this.state), (entry) => this.outbox.hear(entry));
+  /** Chat and readings, until they are stored. */
+  outbox = new Outbox({
+    send: (type, body) => this.#socket.send(type, body), onChange: (written) => this.#dispatch({ type: 'written', written }),
+    sendDirect: (type, body) => { if (!this.room.isOpen) return false; this.room.send(type, body); return true; },
+  });
   /** The practitioner draws: set by the page. */
   isDrawing = false;
   /** The patient, or who is with them, points: set by the page. */
@@ -91,7 +97,7 @@ export class CallSession {
     this.#socket = new SignallingSocket({
       ticket: async (signal) => (await request('POST', '/api/tickets', { body: options.visitId ? { visit_id: options.visitId } : {}, signal })).ticket,
       onMessage: (envelope) => this.#receive(envelope),
-      onConnection: (connection) => this.#dispatch({ type: 'connection', connection }),
+      onConnection: (connection) => { this.#dispatch({ type: 'connection', connection }); this.outbox.look(connection === Connection.OPEN); },
       onEnd: (code) => { this.#stopMedia(); options.onEnd?.(code); },
       isFinal: (error) => FINAL_CODES.includes(/** @type {any} */ (error)?.code),
     });
@@ -153,11 +159,6 @@ export class CallSession {
     this.#socket.send('ring');
   }
 
-  /** @param {string} text */
-  chat(text) {
-    this.#socket.send('chat', { text, key: crypto.randomUUID() });
-  }
-
   /** How large a picture is shown: the relay sends no more than that, and nothing at 0. @param {string} key "seat/source" @param {number} pixels */
   showAt(key, pixels) {
     const height = Math.ceil(pixels / HEIGHT_STEP) * HEIGHT_STEP;
@@ -192,6 +193,7 @@ export class CallSession {
     if (envelope.type === 'welcome') this.#ice.take({ ice_servers: envelope.body.ice_servers ?? [], ttl_s: envelope.body.ice_ttl_s ?? 0 });
     this.#dispatch({ type: 'message', envelope });
     this.#encryption.receive(envelope);
+    this.outbox.receive(envelope);
     for (const effect of effectsOf(before, this.state, envelope)) this.#carryOut(effect, envelope);
   }
 
@@ -359,6 +361,7 @@ export class CallSession {
   }
 
   #watch() {
+    this.outbox.look(this.state.connection === Connection.OPEN);
     if (this.#isStarted && this.state.connection === Connection.OPEN) this.#decide(['up', 'down'], false);
   }
 

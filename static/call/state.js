@@ -4,6 +4,7 @@
  * Used alike by the patient's page and the doctor's console.
  */
 
+import { NOTHING_WRITTEN } from './written.js';
 import { Connection } from '../signalling/socket.js';
 import { LinkHealth } from '../media/recovery.js';
 
@@ -44,6 +45,8 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
  * @property {readonly Seat[]} seats everyone, ourselves included
  * @property {readonly Track[]} tracks what arrives on our down link
  * @property {readonly import('../types.js').ChatEntry[]} chat oldest first @property {number} unread
+ * @property {readonly import('../types.js').Reading[]} readings vital signs that are stored, oldest first
+ * @property {import('./written.js').Written} written what is not known to be stored
  * @property {import('../types.js').QueuePlace & {full?: boolean}|null} queue
  * @property {import('../types.js').Practitioner|null} practitioner
  * @property {{seat: string, role: string, step: string, since_s: number}|null} drop which side the server misses
@@ -65,7 +68,7 @@ export const LADDER = Object.freeze([[300, Rung.DOCTOR], [60, Rung.PHONE], [20, 
 
 /** @returns {CallState} */
 export const initialCall = () => ({
-  connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, queue: null,
+  connection: Connection.IDLE, seat: '', role: '', visitState: '', admitted: false, seats: [], tracks: [], chat: [], unread: 0, readings: [], written: NOTHING_WRITTEN, queue: null,
   practitioner: null, drop: null, unanswered: null, ringing: false, speaker: '', recording: 'off', recordingBecause: '', recordingAsk: false, emergency: null, bye: null, up: LinkHealth.NEW,
   down: LinkHealth.NEW, everConnected: false, troubleSince: null, microphone: { on: true, problem: null },
   camera: { on: true, problem: null }, screen: { on: false, problem: null }, second_camera: { on: false, problem: null },
@@ -76,7 +79,7 @@ export const initialCall = () => ({
  * @typedef {{type: 'message', envelope: Envelope}|{type: 'connection', connection: Connection}
  *   |{type: 'link', link: 'up'|'down', health: LinkHealth}|{type: 'tracks', tracks: Track[]}
  *   |{type: 'device', source: import('../media/links.js').OwnSource, on: boolean, problem: string|null}
- *   |{type: 'sealing', sealing: import('./encryption.js').Sealing}|{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'chat-read'}} CallAction
+ *   |{type: 'sealing', sealing: import('./encryption.js').Sealing}|{type: 'audio-only', on: boolean}|{type: 'verdict', verdict: string}|{type: 'written', written: import('./written.js').Written}|{type: 'chat-read'}} CallAction
  */
 
 /** @param {CallState} state @param {CallAction} action @param {number} now ms @returns {CallState} */
@@ -95,6 +98,7 @@ function step(state, action, now) {
     case 'tracks': return { ...state, tracks: action.tracks };
     case 'device': return { ...state, [action.source]: { on: action.on, problem: action.problem } };
     case 'audio-only': return { ...state, audioOnly: action.on };
+    case 'written': return withWritten(state, action.written);
     case 'sealing': return { ...state, sealing: action.sealing };
     case 'verdict': return { ...state, verdict: action.verdict };
     case 'chat-read': return { ...state, unread: 0 };
@@ -114,6 +118,7 @@ function receive(state, { type, body }, now) {
     case 'drop': return { ...state, drop: body };
     case 'unanswered': return { ...state, unanswered: body.step };
     case 'chat': return addChat(state, body);
+    case 'vitals': return { ...state, readings: merge(state.readings, [body]) };
     case 'speaker': return { ...state, speaker: body.seat };
     case 'quality': return {
       ...state, scores: { ...state.scores, [body.seat]: body.score },
@@ -136,7 +141,7 @@ function welcomed(state, body) {
   const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null, recording: 'off', recordingBecause: '', recordingAsk: false };
   return {
     ...state, ...fresh, seat: body.seat, role: body.role, visitState: body.visit.state, admitted: body.admitted, error: null,
-    bye: null, chat: mergeChat(state.chat, body.chat ?? []),
+    bye: null, chat: merge(state.chat, body.chat ?? []), readings: merge(state.readings, body.vitals ?? []),
   };
 }
 
@@ -151,8 +156,8 @@ function moved(state, body) {
   };
 }
 
-/** @param {readonly import('../types.js').ChatEntry[]} known @param {import('../types.js').ChatEntry[]} more */
-function mergeChat(known, more) {
+/** @template {{key: string, number: number}} T @param {readonly T[]} known @param {readonly T[]} more @returns {T[]} */
+export function merge(known, more) {
   const byKey = new Map([...known, ...more].map((entry) => [entry.key, entry]));
   return [...byKey.values()].sort((a, b) => a.number - b.number);
 }
@@ -160,7 +165,15 @@ function mergeChat(known, more) {
 /** @param {CallState} state @param {import('../types.js').ChatEntry} entry @returns {CallState} */
 function addChat(state, entry) {
   if (state.chat.some((known) => known.key === entry.key)) return state;
-  return { ...state, chat: mergeChat(state.chat, [entry]), unread: state.unread + (entry.from === state.seat ? 0 : 1) };
+  const isNews = entry.from !== state.seat && !state.written.heard.some(({ key }) => key === entry.key);
+  return { ...state, chat: merge(state.chat, [entry]), unread: state.unread + (isNews ? 1 : 0) };
+}
+
+/** A message that came over the data channel is news; stored later, it is none. @param {CallState} state @param {import('./written.js').Written} written @returns {CallState} */
+function withWritten(state, written) {
+  const isNews = (/** @type {import('./written.js').Heard} */ { key, type }) => type === 'chat'
+    && ![...state.written.heard, ...state.chat].some((known) => known.key === key);
+  return { ...state, written, unread: state.unread + written.heard.filter(isNews).length };
 }
 
 /** Trouble begins when a link that stood (or the socket) is down during a call, and ends when both stand. @param {CallState} state @param {number} now @returns {CallState} */

@@ -4,7 +4,7 @@
 import { el, fill, icon, setText } from '../elements.js';
 import { problemText, t } from '../i18n/index.js';
 import { CallPanel } from './call_panel.js';
-import { drawHistory, drawIdentity, drawIntake } from './chart.js';
+import { drawHistory, drawIdentity, drawIntake, ReadingsPanel } from './chart.js';
 import { claimBar } from './claim.js';
 import { InvitePanel } from './invite.js';
 import { levelBadge } from './level.js';
@@ -20,7 +20,7 @@ export class CaseView {
   #drawn = '';
   #chart = '';
   #recording = '';
-  /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel, recordings: RecordingsPanel}|null} */
+  /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel, recordings: RecordingsPanel, readings: ReadingsPanel}|null} */
   #panels = null;
   #title = el('h2', { class: 'case-title' });
   #badges = el('p', { class: 'badges' });
@@ -83,6 +83,7 @@ export class CaseView {
     const { opened } = this.#app.state;
     if (!opened || !this.#panels) return;
     this.#panels.call.update(opened);
+    this.#panels.readings.update(opened, this.#app.session?.state);
     const recording = this.#app.session?.state.recording ?? '';
     if (['sealed', 'off', ''].includes(recording) && ['on', 'gap'].includes(this.#recording)) this.#panels.recordings.loadSoon(opened.visit.id);
     this.#recording = recording;
@@ -109,12 +110,13 @@ export class CaseView {
     const [triage, call, note, invite] = [new TriagePanel(this.#app), new CallPanel(this.#app), new NoteForm(this.#app, opened), new InvitePanel(this.#app)];
     this.#panels?.recordings.close();
     const recordings = new RecordingsPanel();
-    this.#panels = { triage, call, note, invite, recordings };
+    const readings = new ReadingsPanel();
+    this.#panels = { triage, call, note, invite, recordings, readings };
     this.#recording = '';
     this.element.className = 'case';
     fill(this.element,
       el('header', { class: 'case-head' }, this.#title, this.#badges, this.#problem, this.#actions),
-      el('div', { class: 'case-read' }, this.#identity, triage.element, this.#intake, this.#history),
+      el('div', { class: 'case-read' }, this.#identity, triage.element, readings.element, this.#intake, this.#history),
       el('div', { class: 'case-work' }, call.element, invite.element, recordings.element, note.element));
     void recordings.load(opened.visit.id);
   }

@@ -1,9 +1,13 @@
 // @ts-check
 /** Who, where, and what the patient said; the quoted words are marked in the text. */
 
+import { announce } from '../a11y.js';
 import { el, fill, icon } from '../elements.js';
 import { t, timeOfDay } from '../i18n/index.js';
 import { figuresText } from '../call/line_panel.js';
+import { ReadingList, readingsOf, readingText, UNITS } from '../call/readings.js';
+import { initialCall } from '../call/state.js';
+import { VITALS } from '../patient/vitals.js';
 import { recordList } from './fitness.js';
 import { segments } from './quotes.js';
 
@@ -65,14 +69,36 @@ function marked(text, quotes) {
   return el('span', {}, segments(text, quotes).map((segment) => (segment.rules.length ? el('mark', {}, segment.text) : segment.text)));
 }
 
-const UNITS = /** @type {const} */ ({ temperature_c: 'unit.celsius', heart_rate: 'unit.per_minute', respiratory_rate: 'unit.per_minute', spo2: 'unit.percent', systolic_bp: 'unit.mmhg', diastolic_bp: 'unit.mmhg' });
-
 /** @param {import('../types.js').Vitals} vitals */
 function vitalsTable(vitals) {
-  const names = /** @type {(keyof typeof UNITS)[]} */ (Object.keys(UNITS));
+  const names = VITALS.map(({ name }) => name);
   const given = names.filter((name) => typeof vitals[name] === 'number');
   const missing = names.filter((name) => typeof vitals[name] !== 'number').map((name) => t(`vital.${name}`));
   return el('div', { class: 'vitals' }, el('h4', {}, t('case.vitals')),
     given.length ? el('ul', {}, given.map((name) => el('li', {}, el('span', {}, t(`vital.${name}`)), ' ', el('strong', {}, String(vitals[name]), ' ', t(UNITS[name]))))) : null,
     missing.length ? el('p', { class: 'hint' }, t('case.vitals_missing', { names: missing.join(t('list.comma')) })) : null);
+}
+
+const NO_CALL = initialCall();
+
+/** Readings of the call, live and stored; a new one is told aloud. */
+export class ReadingsPanel {
+  #list = new ReadingList();
+  /** @type {Set<string>|null} */
+  #known = null;
+  element = el('section', { class: 'panel', 'aria-labelledby': 'readings-title', hidden: true }, el('h3', { id: 'readings-title' }, t('readings.title')),
+    el('p', { class: 'hint' }, t('readings.hint')), this.#list.element);
+
+  /** @param {Case} opened @param {import('../call/state.js').CallState} [call] */
+  update({ readings = [] }, call = NO_CALL) {
+    const shown = readingsOf(call, readings);
+    const nameOf = (/** @type {import('../call/readings.js').Shown} */ { from, role }) => call.seats.find(({ seat }) => seat === from)?.display ?? t(`role.${role}`);
+    this.element.hidden = shown.length === 0;
+    this.#list.update(shown, nameOf);
+    const known = this.#known;
+    for (const reading of shown) {
+      if (known && !known.has(reading.key) && reading.from !== call.seat) announce(t('readings.new', { name: nameOf(reading), text: readingText(reading.values) }));
+    }
+    this.#known = new Set(shown.map(({ key }) => key));
+  }
 }

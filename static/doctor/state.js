@@ -14,6 +14,7 @@
  * @property {import('../types.js').Intake|null} intake
  * @property {{status: string, note: any, decisions: any[], superseded: unknown[]}} triage
  * @property {import('../types.js').Vitals} vitals @property {{version: number, body: NoteBody|null, signed: boolean, signed_at: string|null}} note
+ * @property {import('../types.js').Reading[]} [readings] told in the call
  * @property {{state: string, trigger: string, at: string, actor_kind?: string}[]} history
  *
  * @typedef {object} ConsoleState

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The data channel of the up link: strokes and pointers on a picture, quicker than the socket. What is sent is kept until the
+ * The data channel of the up link: strokes and pointers on a picture, readings and chat, quicker than the socket. What is sent is kept until the
  * relay says `done`, but for pointers; a new channel says how far both sides are (signaling/net/README.md "Data channel"). The counting is pure.
  */
 
@@ -81,13 +81,15 @@ export class RoomChannel {
   /** @type {RTCDataChannel|null} */
   #channel = null;
   #onChange;
+  #onEntry;
   /** @type {object|null} */
   #waiting = null;
   #pointTimer = 0;
 
-  /** @param {() => void} onChange */
-  constructor(onChange) {
+  /** @param {() => void} onChange @param {(entry: any) => void} [onEntry] somebody's chat message or reading, once or more */
+  constructor(onChange, onEntry) {
     this.#onChange = onChange;
+    this.#onEntry = onEntry;
   }
 
   /** Before a link's first offer. @param {RTCPeerConnection} peer */
@@ -98,7 +100,12 @@ export class RoomChannel {
     channel.addEventListener('message', ({ data }) => this.#channel === channel && this.#receive(JSON.parse(data)));
   }
 
-  /** @param {'stroke'|'clear'} type @param {object} body */
+  /** Whether what is sent now goes now. */
+  get isOpen() {
+    return this.#channel?.readyState === 'open' && this.shared.room !== '';
+  }
+
+  /** @param {'stroke'|'clear'|'chat'|'vitals'} type @param {object} body */
   send(type, body) {
     this.shared = add(this.shared, type, body);
     const last = this.shared.unsent.at(-1);
@@ -135,6 +142,7 @@ export class RoomChannel {
   #receive(message) {
     this.shared = take(this.shared, message);
     if (message.type === 'pointer') this.#fade();
+    if (message.type === 'chat' || message.type === 'vitals') this.#onEntry?.(message);
     const isBehind = message.type === 'welcome' || (message.type === 'error' && message.code !== 'too-fast');
     if (isBehind) this.#writeAll();
     if (message.type === 'welcome') this.#pointAgain();

@@ -61,7 +61,7 @@ export function errorsOf(id, draft) {
     case QuestionId.COMPLAINT:
       if (draft.complaint.trim() === '') return { complaint: 'complaint.error.empty' };
       return draft.complaint.length > MAX_COMPLAINT ? { complaint: 'complaint.error.long' } : {};
-    case QuestionId.VITALS: return /** @type {Record<string, string>} */ (vitalErrors(draft.vitals, draft.isFahrenheit));
+    case QuestionId.VITALS: return /** @type {Record<string, string>} */ (vitalErrors(draft.vitals, draft));
     default: return {};
   }
 }
@@ -84,8 +84,8 @@ export const listOf = (text) => text.split(/[\n,，;；、]+/).map((line) => lin
  */
 export function toIntake(draft, t) {
   const about = Object.keys(aboutErrors(draft)).length ? {} : { [draft.ageUnit === 'years' ? 'age' : 'age_months']: parseNumber(draft.age) };
-  const hasVitals = Object.keys(vitalErrors(draft.vitals, draft.isFahrenheit)).length === 0;
-  const vitals = hasVitals ? vitalsToSend(draft.vitals, draft.isFahrenheit) : {};
+  const hasVitals = Object.keys(vitalErrors(draft.vitals, draft)).length === 0;
+  const vitals = hasVitals ? vitalsToSend(draft.vitals, draft) : {};
   return {
     complaint: withSymptoms(draft, t), ...about,
     ...(draft.sex ? { sex: draft.sex } : {}),

@@ -6,6 +6,8 @@
 
 // More unacknowledged messages than this means the other side is gone: start afresh instead of growing.
 export const MAX_UNACKED = 256;
+/** What people wrote or measured: sent again even to a server that begins a new journal. */
+export const WRITTEN = Object.freeze(['chat', 'vitals']);
 /** Types that are worth nothing later; they travel with seq 0. */
 export const UNJOURNALLED = Object.freeze(['hello', 'ping', 'quality', 'media-rate']);
 
@@ -20,14 +22,14 @@ export const UNJOURNALLED = Object.freeze(['hello', 'ping', 'quality', 'media-ra
 export const emptyJournal = () => ({ sent: 0, received: 0, unacked: [], ids: 0 });
 
 /**
- * Number a message. @param {Journal} journal @param {string} type @param {unknown} body
+ * Number a message. @param {Journal} journal @param {string} type @param {unknown} body @param {string} [id] of a message that is numbered anew
  * @returns {{journal: Journal, envelope: Envelope, overflow: boolean}}
  */
-export function outgoing(journal, type, body) {
+export function outgoing(journal, type, body, id) {
   const journalled = !UNJOURNALLED.includes(type);
   const seq = journalled ? journal.sent + 1 : 0;
   const ids = journal.ids + 1;
-  const envelope = /** @type {Envelope} */ ({ v: 1, type, id: `m${ids}`, seq, ack: journal.received, body });
+  const envelope = /** @type {Envelope} */ ({ v: 1, type, id: id ?? `m${ids}`, seq, ack: journal.received, body });
   const unacked = journalled ? [...journal.unacked, envelope] : journal.unacked;
   return {
     journal: { ...journal, ids, sent: journalled ? seq : journal.sent, unacked },

@@ -5,7 +5,7 @@
  */
 
 import { backoff } from './backoff.js';
-import { emptyJournal, incoming, outgoing, replay } from './journal.js';
+import { emptyJournal, incoming, outgoing, replay, WRITTEN } from './journal.js';
 
 /** After these the socket stays closed (signaling/README.md "Socket"): over, no seat, taken over by a newer page, visit over. */
 export const FINAL_CLOSES = Object.freeze([1000, 4403, 4409, 4410]);
@@ -143,9 +143,9 @@ export class SignallingSocket {
   /** Not resumed: the server starts a new journal; of ours only what people wrote is worth sending again. @param {Envelope} envelope */
   #welcomed(envelope) {
     if (!envelope.body.resumed && this.#resumeKey) {
-      const written = this.#journal.unacked.filter((message) => message.type === 'chat');
+      const written = this.#journal.unacked.filter((message) => WRITTEN.includes(message.type));
       this.#journal = { ...emptyJournal(), sent: envelope.ack, ids: this.#journal.ids };
-      for (const message of written) this.#journal = outgoing(this.#journal, message.type, message.body).journal;
+      for (const message of written) this.#journal = outgoing(this.#journal, message.type, message.body, message.id).journal;
     }
     this.#resumeKey = envelope.body.resume_key;
   }

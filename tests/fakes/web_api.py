@@ -144,6 +144,7 @@ def new_case() -> dict[str, Any]:
         "triage": {"status": "done", "note": NOTE, "decisions": [], "superseded": []},
         "vitals": {},
         "chat": [],
+        "readings": [],
         "note": {"version": 0, "body": None, "signed": False, "signed_at": None},
         "history": [{"state": "waiting", "trigger": "wait", "at": "2026-11-22T09:10:00Z", "actor_kind": "patient"}],
     }
@@ -167,6 +168,7 @@ class FakeWeb:
     ringing: bool = False
     seats: list[dict[str, Any]] = field(default_factory=list)
     chat: list[dict[str, Any]] = field(default_factory=list)
+    readings: list[dict[str, Any]] = field(default_factory=list)
     sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     received: list[dict[str, Any]] = field(default_factory=list)
     """Every WebSocket message of the pages."""
@@ -183,6 +185,19 @@ class FakeWeb:
         await self.sockets[role].send_json(
             {"v": 1, "type": type_, "seq": self._seq if journalled else 0, "ack": 0, "body": body}
         )
+
+    async def offer(self, role: str, sdp: str, tracks: list[dict[str, Any]]) -> None:
+        """Answer this seat's newest `subscribe`; it must have come, and no other seat subscribes."""
+        asked = [message["id"] for message in self.received if message["type"] == "subscribe"]
+        body = {"generation": 1, "sdp": sdp, "tracks": tracks}
+        await self.sockets[role].send_json({"v": 1, "type": "offer", "re": asked[-1], "seq": 0, "ack": 0, "body": body})
+
+    async def heard(self, type_: str) -> None:
+        """Wait until a page has sent a message of this type."""
+        deadline = asyncio.get_running_loop().time() + 10
+        while not any(message["type"] == type_ for message in self.received):
+            assert asyncio.get_running_loop().time() < deadline, f"no {type_}"
+            await asyncio.sleep(0.02)
 
     async def sockets_of(self, role: str) -> None:
         """Wait until the seat of this role is connected."""
@@ -362,8 +377,8 @@ class Routes:
                 await socket.send_json(
                     {"v": 1, "type": "pong", "re": message["id"], "seq": 0, "ack": message["seq"], "body": {}}
                 )
-            elif message["type"] == "chat":
-                await self.chat(role, message["body"])
+            elif message["type"] in ("chat", "vitals"):
+                await self.keep(role, message)
         if self.fake.sockets.get(role) is socket:
             del self.fake.sockets[role]
         return socket
@@ -388,6 +403,7 @@ class Routes:
                     "links": {},
                     "ice_servers": [],
                     "chat": fake.chat,
+                    "vitals": fake.readings,
                     "admitted": state == "in_consult",
                 },
             }
@@ -395,18 +411,19 @@ class Routes:
         if role == "patient" and fake.visit["queue"]:
             await fake.push(role, "queue", {**fake.visit["queue"], "full": False}, journalled=False)
 
-    async def chat(self, role: str, body: dict[str, Any]) -> None:
-        """Store a text and tell everyone."""
+    async def keep(self, role: str, message: dict[str, Any]) -> None:
+        """Store a text or a reading and tell everyone."""
+        kept = self.fake.chat if message["type"] == "chat" else self.fake.readings
         entry = {
             "from": f"s_{role}",
             "role": role,
-            **body,
+            **message["body"],
             "at": "2026-11-22T09:31:00Z",
-            "number": len(self.fake.chat) + 1,
+            "number": len(kept) + 1,
         }
-        self.fake.chat.append(entry)
+        kept.append(entry)
         for other in list(self.fake.sockets):
-            await self.fake.push(other, "chat", entry)
+            await self.fake.push(other, message["type"], entry)
 
 
 SUMMARY = {

@@ -145,7 +145,7 @@ class Patient:
         """Send a message from the call."""
         chat = self.page.locator('[name="chat"]')
         if not await chat.is_visible():
-            await self.page.locator(".bar-button[aria-expanded]").click()
+            await self.page.locator(".bar-button[aria-expanded]").first.click()
         await chat.fill(text)
         await chat.press("Enter")
 

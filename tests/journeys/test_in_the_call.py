@@ -173,6 +173,38 @@ class TestPointing:
         await expect(doctor.locator(".tile[data-key='own-screen']")).to_be_hidden()
 
 
+STORED = """async (visit) => {
+  const opened = await (await fetch(`/api/visits/${visit}`)).json();
+  return { chat: opened.chat.map(({ text }) => text), vitals: opened.readings.map(({ values }) => values) };
+}"""
+
+
+class TestOnTwoWays:
+    """A page whose socket is away: what it writes and measures is seen at once, and stored once when that is back."""
+
+    async def test_chat_and_measurement_pass_by_the_data_channel_and_are_stored_once(self, call: Call) -> None:
+        doctor, patient = call.doctor.page, call.patient.page
+        await call.patient.write("before")
+        await expect(doctor.locator(".chat-list li")).to_have_count(1)
+        await patient.context.set_offline(True)  # HTTP and WebSocket; media goes on
+        await expect(doctor.locator(".tile:not(.self) .name")).not_to_be_empty()
+        await call.patient.write("it hurts more now")
+        await expect(doctor.locator(".chat-list li").nth(1)).to_contain_text("Not saved yet", timeout=30_000)
+        await patient.get_by_role("button", name="Send readings").click()
+        await patient.fill('[name="heart_rate"]', "118")
+        await patient.get_by_role("button", name="Send to the doctor").click()
+        await expect(doctor.locator(".readings li")).to_contain_text("Not saved yet", timeout=30_000)
+        await call.doctor.album.take(doctor, "on-two-ways")
+        await call.patient.album.take(patient, "on-two-ways")
+        await patient.context.set_offline(False)
+        for page in (doctor, patient):
+            await expect(page.locator(".kept")).to_have_count(0, timeout=60_000)
+            await expect(page.locator(".chat-list li")).to_have_count(2)
+            await expect(page.locator(".readings li")).to_have_count(1)
+        kept = {"chat": ["before", "it hurts more now"], "vitals": [{"heart_rate": 118}]}
+        assert await doctor.evaluate(STORED, call.visit.visit_id) == kept
+
+
 class TestWithoutDevices:
     """Nothing works: the person answers all the same, and writes."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.fakes.web_api import VISIT_ID, FakeWeb, new_row
+from tests.static.call_acts import SEATS, arm_drawing, begin_call, measure, point, tell_readings
 
 CONSENTS = {"consultation": True, "ai": True, "recording": False}
 QUEUE = {"position": 3, "ahead": 2, "wait_min": [10, 20], "may_be_overtaken": True}
@@ -41,32 +42,6 @@ DRAFT = {
     "isFahrenheit": False,
     "vitals": dict.fromkeys(VITALS, ""),
 }
-SEATS = [
-    {
-        "seat": "s_patient",
-        "role": "patient",
-        "display": "Mei Chen",
-        "presence": "present",
-        "muted": [],
-        "sources": ["microphone"],
-    },
-    {
-        "seat": "s_doctor",
-        "role": "doctor",
-        "display": "Dr. Lin Zhao",
-        "presence": "present",
-        "muted": ["microphone"],
-        "sources": [],
-    },
-    {
-        "seat": "s_care",
-        "role": "caregiver",
-        "display": "Li Chen",
-        "presence": "reconnecting",
-        "muted": ["camera"],
-        "sources": [],
-    },
-]
 
 Act = Callable[[Page, FakeWeb], Awaitable[None]]
 
@@ -130,18 +105,6 @@ async def run_check(page: Page, fake: FakeWeb) -> None:
     await page.locator("main > section > button.primary").click()
     await page.wait_for_selector("video.preview")
     await page.wait_for_selector(".line-test [data-verdict=untested]")
-
-
-async def begin_call(page: Page, fake: FakeWeb) -> None:
-    """Three people, one of them reconnecting, and a message."""
-    await page.wait_for_selector(_step("call"), state="attached")
-    await fake.sockets_of("patient")
-    await fake.push("patient", "seats", {"seats": SEATS})
-    await page.wait_for_selector(".tile:not(.self)")
-    await page.locator(".bar-button[aria-expanded]").click()
-    await page.fill('[name="chat"]', "Good morning")
-    await page.press('[name="chat"]', "Enter")
-    await page.wait_for_selector(".chat-list li")
 
 
 async def ask_recording(page: Page, fake: FakeWeb) -> None:
@@ -251,6 +214,8 @@ PATIENT: dict[str, Scene] = {
         "/visit", {"consents": CONSENTS, "state": "called"}, ".ring .notice:not([hidden])", ring_without_microphone
     ),
     "call": patient("in_consult", "call", begin_call),
+    "call, measuring": Scene("/visit", CALL, ".measure [aria-invalid=true]", measure),
+    "call, pointing": Scene("/visit", CALL, ".drawing.armed:focus", point),
     "call on hold": patient("in_consult", "call", hold),
     "asked to be recorded": Scene("/visit", CALL, ".recording-mark.asks button", ask_recording),
     "recorded": Scene("/visit", CALL, ".recording-mark.on button", be_recorded),
@@ -352,6 +317,17 @@ async def in_call(page: Page, fake: FakeWeb) -> None:
     await page.locator(".triage summary").click()
 
 
+async def draw(page: Page, fake: FakeWeb) -> None:
+    """The patient's picture waits for a stroke, by hand or by keys."""
+    await in_call(page, fake)
+    await arm_drawing(page, fake)
+
+
+async def told(page: Page, fake: FakeWeb) -> None:
+    """Two readings of this call."""
+    await tell_readings(fake, lambda: in_call(page, fake))
+
+
 async def weak_line(page: Page, fake: FakeWeb) -> None:
     """The doctor's own line, tested a moment ago."""
     await sign_in(page, fake)
@@ -441,6 +417,8 @@ CONSOLE: dict[str, Scene] = {
     "another level": Scene("/console", {}, ".decision [aria-invalid]", override),
     "taken": Scene("/console", {}, ".note textarea", claim),
     "in the call": Scene("/console", {}, ".invite input", in_call),
+    "drawing": Scene("/console", {}, ".drawing.armed:focus", draw),
+    "readings of the call": Scene("/console", {}, ".readings li:nth-child(2)", told),
     "recording paused": Scene("/console", {}, ".recording-mark.gap", recorded),
     "recordings": Scene("/console", {}, ".player video", see_recordings),
     "connection lost": Scene("/console", {}, ".line-actions button", dropped),

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Response
 
 from tests.fakes.web_api import FakeWeb, serve
 from tests.journeys.browser import WATCH_PEERS, Faults, chromium
-from tests.static.scenes import CONSOLE, PATIENT, Scene
+from tests.static.scenes import CALL, CONSOLE, PATIENT, Scene
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
@@ -108,6 +108,15 @@ class TestEveryState:
 
 class TestKeyboard:
     """The whole way without a mouse."""
+
+    async def test_patient_sends_a_measurement_from_the_call(self, page: Page, fake: FakeWeb) -> None:
+        fake.visit.update(CALL)
+        await page.goto(f"{fake.base_url}/visit#t=TOKEN")
+        await press(page, ".bar-button[aria-expanded]:has(path[d^='M2 12h5'])", "Enter")
+        await write(page, '.measure [name="heart_rate"]', "71")
+        await page.keyboard.press("Enter")
+        await eventually(lambda: [each["values"] for each in fake.readings] == [{"heart_rate": 71}])
+        await page.wait_for_selector(".measure .readings li:not(:has(.kept))")
 
     async def test_patient_walks_from_link_to_waiting_room(self, page: Page, fake: FakeWeb) -> None:
         await page.goto(f"{fake.base_url}/visit#t=TOKEN")

@@ -14,6 +14,7 @@ import { t } from '../../i18n/index.js';
 import { adviceFor, browserOf } from '../../media/devices.js';
 import { chime } from '../../media/meter.js';
 import { Verdict } from '../../media/quality.js';
+import { MeasurePanel } from './measure.js';
 
 const CHIME_EVERY_MS = 4_000;
 const TICK_MS = 1_000;
@@ -56,17 +57,20 @@ export function callScreen(app, signal) {
   const chatButton = barButton(() => toggleChat());
   const leaveButton = barButton(() => leave(app));
   const pointButton = barButton(() => { if (app.session) app.session.isPointing = !app.session.isPointing; update(); });
-  const controls = new Controls(() => app.session, chatButton.button, pointButton.button, leaveButton.button);
-  chat.element.hidden = true;
-  chatButton.button.setAttribute('aria-expanded', 'false');
+  const measure = new MeasurePanel(() => app.session);
+  const measureButton = barButton(() => { toggle(measureButton.button, measure); update(); });
+  const controls = new Controls(() => app.session, chatButton.button, measureButton.button, pointButton.button, leaveButton.button);
+  for (const [button, panel] of /** @type {const} */ ([[chatButton.button, chat], [measureButton.button, measure]])) {
+    panel.element.hidden = true;
+    button.setAttribute('aria-expanded', 'false');
+  }
   const toggleChat = () => {
-    chat.element.hidden = !chat.element.hidden;
-    chatButton.button.setAttribute('aria-expanded', String(!chat.element.hidden));
-    if (!chat.element.hidden) { chat.focus(); app.session?.markChatRead(); }
+    toggle(chatButton.button, chat);
+    if (!chat.element.hidden) app.session?.markChatRead();
     update();
   };
   const element = el('section', { class: 'call' }, el('h1', { class: 'visually-hidden' }, t('call.title')),
-    recording.element, status.element, sealing.element, tiles.element, controls.element, chat.element);
+    recording.element, status.element, sealing.element, tiles.element, controls.element, measure.element, chat.element);
   function update() {
     if (!app.session) return;
     const call = app.session.state;
@@ -77,6 +81,9 @@ export function callScreen(app, signal) {
     chat.update(call);
     const unread = chat.element.hidden ? call.unread : 0;
     chatButton.show('chat', unread ? t('chat.unread', { count: unread }) : t('chat.short'), unread ? 'news' : '');
+    measure.update(call);
+    measureButton.button.hidden = !['patient', 'caregiver'].includes(call.role);
+    measureButton.show('pulse', t('measure.button'));
     const isPointing = app.session.isPointing;
     pointButton.show('point', t(isPointing ? 'point.stop' : 'point.start'), isPointing ? 'off' : '');
     leaveButton.show('end', t('call.leave'), 'danger');
@@ -85,6 +92,13 @@ export function callScreen(app, signal) {
   const timer = setInterval(update, TICK_MS);
   signal.addEventListener('abort', () => { clearInterval(timer); tiles.close(); }, { once: true });
   return { element, update };
+}
+
+/** @param {HTMLButtonElement} button @param {{element: HTMLElement, focus: () => void}} panel */
+function toggle(button, panel) {
+  panel.element.hidden = !panel.element.hidden;
+  button.setAttribute('aria-expanded', String(!panel.element.hidden));
+  if (!panel.element.hidden) panel.focus();
 }
 
 /** @param {import('../app.js').PatientApp} app @param {LineStatus} status */

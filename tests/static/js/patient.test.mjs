@@ -8,7 +8,7 @@ import { words as zhVisit } from '../../../static/i18n/zh/visit.js';
 import { progress, reduceIntake, startIntake } from '../../../static/patient/intake_state.js';
 import { emptyDraft, errorsOf, fromIntake, QuestionId, questionsFor, toIntake } from '../../../static/patient/questions.js';
 import { initialPatient, reducePatient, Step, stepOf } from '../../../static/patient/state.js';
-import { parseNumber, toCelsius, vitalErrors } from '../../../static/patient/vitals.js';
+import { CALL_VITALS, parseNumber, toCelsius, VITALS, vitalErrors, vitalsToSend } from '../../../static/patient/vitals.js';
 
 const t = (language) => (key) => ({ ...(language === 'zh' ? { ...zhShared, ...zhVisit } : { ...enShared, ...enVisit }) })[key] ?? key;
 const yes = { consultation: true, ai: true, recording: true };
@@ -99,6 +99,13 @@ describe('vitals', () => {
     [{ systolic_bp: '80', diastolic_bp: '120' }, false, { diastolic_bp: 'vitals.error.swapped' }], [{ heart_rate: '20' }, false, {}], [{ heart_rate: '19' }, false, { heart_rate: 'vitals.error.range' }],
   ];
   for (const [typed, isFahrenheit, wanted] of rows) {
-    it(`judges ${JSON.stringify(typed)} ${isFahrenheit ? '°F' : ''}`, () => assert.deepEqual(vitalErrors({ ...none, ...typed }, isFahrenheit), wanted));
+    it(`judges ${JSON.stringify(typed)} ${isFahrenheit ? '°F' : ''}`, () => assert.deepEqual(vitalErrors({ ...none, ...typed }, { isFahrenheit }), wanted));
   }
+  const sugar = (/** @type {string} */ text, isMgDl = false) => [{ glucose_mmol_l: text }, { isFahrenheit: false, isMgDl }, CALL_VITALS];
+  it('takes blood sugar in both units', () => {
+    assert.deepEqual(vitalErrors(...sugar('5,6')), {});
+    assert.deepEqual(vitalsToSend(...sugar('101', true)), { glucose_mmol_l: 5.6 });
+  });
+  it('knows a blood sugar in mg/dL by its size', () => assert.deepEqual(vitalErrors(...sugar('101')), { glucose_mmol_l: 'vitals.error.mg_dl' }));
+  it('asks for no blood sugar in the intake', () => assert.equal(VITALS.some(({ name }) => name === 'glucose_mmol_l'), false));
 });
