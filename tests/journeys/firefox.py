@@ -23,6 +23,7 @@ import aiohttp
 
 START_TIMEOUT_S = 30.0
 COMMAND_TIMEOUT_S = 60.0
+CLICK_TIMEOUT_S = 20.0
 # No prompts, no calls home, fake devices; devices also on a page without TLS, as the tests of the relay alone use one.
 PREFERENCES: dict[str, bool | int | str] = {
     "media.navigator.streams.fake": True,
@@ -48,6 +49,17 @@ IS_SHOWN = """(selector) => {
   const [css, visible] = [selector.replaceAll(':visible', ''), selector.includes(':visible')];
   const found = [...document.querySelectorAll(css)];
   return visible ? found.some((one) => one.checkVisibility()) : found.length > 0;
+}"""
+
+
+# An element that is where it was two pictures ago, and is what a pointer there would meet.
+RESTS = """async (css) => {
+  const box = () => document.querySelector(css).getBoundingClientRect();
+  const place = () => { const { x, y, width, height } = box(); return [x + width / 2, y + height / 2]; };
+  document.querySelector(css).scrollIntoView({ block: 'center' });
+  const before = place().join();
+  await new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)));
+  return before === place().join() && document.querySelector(css).contains(document.elementFromPoint(...place()));
 }"""
 
 
@@ -85,6 +97,22 @@ class Bidi:
                 waiting.set_exception(BidiError(f"{answer['error']}: {answer['message']}"))
             else:
                 waiting.set_result(answer["result"])
+
+
+class FirefoxKeyboard:
+    """The keys of one page."""
+
+    def __init__(self, bidi: Bidi, context: str) -> None:
+        self._bidi, self._context = bidi, context
+
+    async def press(self, chord: str) -> None:
+        """Press a letter with the keys that are held, as "Alt+KeyS"."""
+        *held, letter = chord.split("+")
+        values = [*({"Alt": "\ue00a"}[name] for name in held), letter.removeprefix("Key").lower()]
+        steps = [{"type": "keyDown", "value": value} for value in values]
+        steps += [{"type": "keyUp", "value": value} for value in reversed(values)]
+        keys = {"type": "key", "id": "chord", "actions": steps}
+        await self._bidi.command("input.performActions", context=self._context, actions=[keys])
 
 
 class FirefoxPage:
@@ -142,9 +170,16 @@ class FirefoxPage:
             raise AssertionError(f"not within {timeout} ms ({state}): {selector}; the page says: {text}") from None
 
     async def click(self, selector: str) -> None:
-        """Press the first fitting element with a pointer."""
+        """Press the first fitting element with a pointer, once it rests and nothing lies over it."""
         await self.wait_for_selector(selector)
-        await self.evaluate("(css) => document.querySelector(css).scrollIntoView({block: 'center'})", selector)
+        async with asyncio.timeout(CLICK_TIMEOUT_S):
+            while True:
+                with contextlib.suppress(BidiError):  # drawn anew meanwhile
+                    if await self.evaluate(RESTS, selector):
+                        return await self._press(selector)
+                await asyncio.sleep(0.1)
+
+    async def _press(self, selector: str) -> None:
         find = "(css) => document.querySelector(css)"
         found = await self._bidi.command(
             "script.callFunction",
@@ -159,7 +194,7 @@ class FirefoxPage:
             {"type": "pointerDown", "button": 0},
             {"type": "pointerUp", "button": 0},
         ]
-        pointer = {"type": "pointer", "id": "finger", "actions": steps}
+        pointer: dict[str, Any] = {"type": "pointer", "id": "finger", "actions": steps}
         await self._bidi.command("input.performActions", context=self._context, actions=[pointer])
 
     async def fill(self, selector: str, text: str) -> None:
@@ -177,6 +212,11 @@ class FirefoxPage:
         steps = [{"type": kind, "value": letter} for letter in text for kind in ("keyDown", "keyUp")]
         keyboard = {"type": "key", "id": "keys", "actions": steps}
         await self._bidi.command("input.performActions", context=self._context, actions=[keyboard])
+
+    @property
+    def keyboard(self) -> FirefoxKeyboard:
+        """Keys where the focus is."""
+        return FirefoxKeyboard(self._bidi, self._context)
 
     async def screenshot(self, *, path: Path, full_page: bool = False) -> None:
         origin = "document" if full_page else "viewport"
@@ -198,7 +238,8 @@ class Firefox:
     async def new_page(self, *, before: str = "") -> FirefoxPage:
         """A page of a person of its own: own cookies, own storage. `before` runs before the page's scripts."""
         person = (await self._bidi.command("browser.createUserContext"))["userContext"]
-        made = await self._bidi.command("browsingContext.create", type="tab", userContext=person)
+        # A window, since a tab would hide the others, and a hidden page asks for no pictures.
+        made = await self._bidi.command("browsingContext.create", type="window", userContext=person)
         page = FirefoxPage(self._bidi, made["context"])
         if before:
             await page.add_init_script(before)

@@ -168,19 +168,19 @@ class Doctor:
 
     async def read(self, visit_id: str) -> None:
         """Choose a patient of the queue."""
-        await self.page.locator(f'[data-visit="{visit_id}"] button').click()
+        await self.page.click(f'[data-visit="{visit_id}"] button')
         await self.page.wait_for_selector(".case-head .primary")
         await self.page.wait_for_selector(".case .complaint")
 
     async def claim(self) -> None:
         """Take the patient; the seat is there soon after."""
-        await self.page.locator(".case-head .actions .primary").click()
+        await self.page.click(".case-head .actions .primary")
         await self.page.wait_for_selector(".call-panel:not([hidden]) .bar-button.primary")
         await self.page.wait_for_selector(".call-panel .tile:not(.self)")
 
     async def ring(self) -> None:
         """Call the patient."""
-        await self.page.locator(".call-panel .bar-button.primary").click()
+        await self.page.click(".call-panel .bar-button.primary")
 
     async def in_call(self) -> None:
         """Wait until the call has begun."""
@@ -205,15 +205,15 @@ class Doctor:
 
     async def end(self) -> None:
         """End the call."""
-        await self.page.locator(".bar-button.danger").click()
-        await self.page.locator('dialog button[value="yes"]').click()
+        await self.page.click(".bar-button.danger")
+        await self.page.click('dialog button[value="yes"]')
         await self.page.wait_for_selector(".note .actions .primary")
 
     async def sign(self) -> None:
         """Sign the note."""
-        await self.page.locator(".note .actions .primary").click()
-        await self.page.locator('dialog button[value="yes"]').click()
-        await expect(self.page.locator(".note textarea")).to_have_count(0)
+        await self.page.click(".note .actions .primary")
+        await self.page.click('dialog button[value="yes"]')
+        await until(self.page, "document.querySelectorAll('.note textarea').length === 0")
 
     async def sees_text(self, selector: str, text: str) -> None:
         """Wait for a text inside an element."""

@@ -60,3 +60,27 @@ class TestFirefox:
         await album.take(page, "call")  # type: ignore[arg-type]
         assert await page.evaluate("faults") == []
         await doctor.page.context.close()
+
+    async def test_doctor_and_patient_in_firefox_from_sign_in_to_signed_note(
+        self, product: Product, fox: Firefox
+    ) -> None:
+        visit, album = await book(product, "Fox Wang"), Album("firefox-console")
+        phone, desk = await person(fox, PHONE), await person(fox, DESK)
+        patient = Patient(phone, album)  # type: ignore[arg-type]
+        doctor = Doctor(desk, album)  # type: ignore[arg-type]
+        await patient.prepare_quickly(visit.link)
+        await doctor.sign_in(product.base_url, product.doctors[0])
+        await doctor.read(visit.visit_id)
+        await doctor.claim()
+        await doctor.ring()
+        await patient.in_call()
+        await doctor.in_call()
+        await hears_and_sees(phone, 60)  # type: ignore[arg-type]  # two of its calls on a busy machine
+        await hears_and_sees(desk, 60)  # type: ignore[arg-type]
+        await album.take(desk, "call")  # type: ignore[arg-type]
+        await doctor.write_note()
+        await doctor.end()
+        await doctor.sign()
+        await patient.step("summary", 60_000)
+        await album.take(desk, "signed")  # type: ignore[arg-type]
+        assert await desk.evaluate("faults") + await phone.evaluate("faults") == []
