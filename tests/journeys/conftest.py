@@ -17,14 +17,23 @@ from tests.journeys.people import Doctor, Patient
 from tests.journeys.product import Booked, Product
 
 
+def processes(product: Product) -> list[int]:
+    """Everything that ran at the start."""
+    pids = product.pids
+    return [pids["supervisor"], pids["web"], pids["postgres"], *pids["relays"]]
+
+
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """One running product with demo data for all journeys that leave its processes alone."""
     folder: Path = tmp_path_factory.mktemp("product")
     with asyncio.Runner() as runner:
         running = running_product.running(folder)
-        yield runner.run(running.__aenter__())
+        started: Product = runner.run(running.__aenter__())
+        yield started
+        gone = [pid for pid in processes(started) if not Path(f"/proc/{pid}").exists()]
         runner.run(running.__aexit__(None, None, None))
+    assert gone == [], "a process of the product died by itself"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

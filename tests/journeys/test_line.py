@@ -36,7 +36,7 @@ async () => {
 """
 
 
-async def tested(product: Product, browser: Browser, *scripts: str) -> tuple[Patient, str, dict[str, Any]]:
+async def line_tested(product: Product, browser: Browser, *scripts: str) -> tuple[Patient, str, dict[str, Any]]:
     """Return a patient who has tested the line, the visit, and what was found."""
     visit = await book(product, "Chen Mei")
     patient = Patient(await new_person(browser, PHONE, Faults()), Album("line"))
@@ -57,7 +57,7 @@ class TestPatient:
     """Before the queue."""
 
     async def test_a_good_line_is_told_to_the_patient_and_the_doctor(self, product: Product, browser: Browser) -> None:
-        patient, visit_id, found = await tested(product, browser)
+        patient, visit_id, found = await line_tested(product, browser)
         assert (found["verdict"], found["ways"]) == ("video", ["udp", "tcp"]), found
         assert found["up_bps"] > 500_000 and found["rtt_ms"] < 100
         await expect(patient.page.locator(".line-test [data-verdict]")).to_contain_text("Your line is good for video.")
@@ -70,7 +70,7 @@ class TestPatient:
         await doctor.page.context.close()
 
     async def test_where_udp_is_shut_the_call_begins_by_tcp(self, product: Product, browser: Browser) -> None:
-        patient, visit_id, found = await tested(product, browser, NO_UDP)
+        patient, visit_id, found = await line_tested(product, browser, NO_UDP)
         assert found["ways"] == ["tcp"], found
         await patient.page.locator("main .actions > button.primary").click()
         await patient.step("waiting")
