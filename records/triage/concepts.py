@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from records.triage.lexicon.words import MIN_TYPO_LETTERS, Kind, Lexicon, NearPhrase, Tag
+from records.triage.lexicon.words import ALONE, MIN_TYPO_LETTERS, Kind, Lexicon, NearPhrase, Tag
 from records.triage.normalise import COMMA, SENTENCE_END, Normal, normalise
 
 
@@ -54,7 +54,7 @@ _CONNECTORS |= {"和", "及", "或", "与", "跟", "到", "往", "、", "左", "
 
 # Nobody says one thing more often than this; a hostile text of 20,000 characters must not cost seconds, because
 # near-phrases compare their atoms in pairs.
-MAX_HITS: Mapping[str, int] = {"concept": 24, "atom": 12, "trigger": 60, "blocker": 60}
+MAX_HITS: Mapping[str, int] = {"concept": 24, ALONE: 24, "atom": 12, "trigger": 60, "blocker": 60}
 # Words of set phrases that are no body part and no complaint ("blood pressure").
 ATOM_BLOCKER = "atoms"
 
@@ -74,8 +74,8 @@ def read(text: str, field: str, lexicon: Lexicon) -> Reading:
         if _is_whole(normal.plain, first, last):
             for tag in tags:
                 counts[tag] += 1
-                if counts[tag] <= MAX_HITS[tag.sort]:
-                    sorts[tag.sort].append(Hit(first, last, tag.name))
+                if counts[tag] <= MAX_HITS[tag.sort] and (tag.sort != ALONE or _is_clause(normal.plain, first, last)):
+                    sorts["concept" if tag.sort == ALONE else tag.sort].append(Hit(first, last, tag.name))
     blockers = tuple(hit for hit in sorts["blocker"] if hit.name != ATOM_BLOCKER)
     atoms = [
         hit for hit in sorts["atom"] if not any(_overlaps(hit, b) for b in sorts["blocker"] if b.name == ATOM_BLOCKER)
@@ -135,6 +135,17 @@ def _is_whole(plain: str, first: int, last: int) -> bool:
     if first > 0 and _is_word_character(plain[first]) and _is_word_character(plain[first - 1]):
         return False
     return not (last < len(plain) and _is_word_character(plain[last - 1]) and _is_word_character(plain[last]))
+
+
+# "SI, ETOH" is a row of a triage desk; in a longer text a clause "HTN" is history.
+MAX_ROW = 40
+
+
+def _is_clause(plain: str, first: int, last: int) -> bool:
+    """Whether these words are a clause by themselves in a complaint of a few words."""
+    before, after = plain[:first].rstrip(" "), plain[last:].lstrip(" ")
+    marks = COMMA + SENTENCE_END
+    return len(plain) <= MAX_ROW and (not before or before[-1] in marks) and (not after or after[0] in marks)
 
 
 def _longest(mentions: list[Mention]) -> list[Mention]:

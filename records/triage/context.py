@@ -47,6 +47,8 @@ _VERB = re.compile(
     r" (?:is|are|was|were|has|have|had|feel|hurt|get|start|begin|keep|notic|look|seem|vomit|can|cant|could|would|want|"
     r"need|think|see|went|go|use|take|eat|drink|show|work|live|ask|try|i|he|she|they|it|we|you)\b"
 )
+# Numbers and degrees describe what is there: "denies blood, abdominal pain mild".
+_OF_ITS_OWN = re.compile(r" (?:\d|mild|moderate|severe|pos|positiv|tolerat|afebrile|vss|s p|h o|pmh)")
 _CONJUNCTIONS = re.compile(r"[和及或与也、 ]|or|and|nor")
 # How far 不 reaches: 不怎么疼, 不太咳.
 MAX_NEXT_HAN = 3
@@ -147,7 +149,7 @@ def _goes_on(segment: str, first: int, reading: Reading) -> bool:
                 for index in range(max(start, first), min(last, first + len(segment))):
                     bare[index - first] = " "
         return not _CONJUNCTIONS.sub("", "".join(bare)).strip()
-    return not _VERB.search(segment + " ") and not re.search(r" \d", segment)
+    return not _VERB.search(segment + " ") and not _OF_ITS_OWN.search(segment)
 
 
 def _near_end(plain: str, hit: Hit) -> int:

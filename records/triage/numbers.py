@@ -1,13 +1,8 @@
-"""Numbers that a story tells in passing: age, sex, vital signs, pain score, how long."""
+"""Numbers that a story tells in passing: age, sex, pain score, how long. Vital signs are in measured.py."""
 
 # ruff: noqa: E501 - a regular expression is read best on one line
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-from records.triage.intake import Consciousness, Vitals
-from records.triage.numerals import HAN_VALUE, han_value
 
 _WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -117,11 +112,11 @@ def age_years(text: str) -> float | None:
 
 _FEMALE = re.compile(
     r"\b(?:woman|female|girl|lady|mother of|housewife|my (?:wife|mother|mom|mum|daughter|sister|grandma|grandmother|aunt|girlfriend))\b"
-    r"|\d\s*(?:y|yo|y/o)?\s*/?\s*f\b|\bf\s*/?\s*\d{2}\b|女性|女[，,孩婴士宝儿子]|[，,]女|我(?:妈|奶奶|妻子|老婆|姐|妹|女儿)|阿姨|老太太|孕妇|产妇"
+    r"|(?<![\d.])(?!9[3-9]|10\d)\d{1,2}\s*(?:y|yo|y/o|yr|mo|m/o|wk|d)?s?(?: old)?\s*[,/]?\s*f\b(?!/c)|\bf\s*[,/]?\s*\d{2}\b|女性|女[，,孩婴士宝儿子]|[，,]女|我(?:妈|奶奶|妻子|老婆|姐|妹|女儿)|阿姨|老太太|孕妇|产妇"
 )
 _MALE = re.compile(
     r"\b(?:man|male|boy|gentleman|my (?:husband|father|dad|son|brother|grandpa|grandfather|uncle|boyfriend))\b"
-    r"|\d\s*(?:y|yo|y/o)?\s*/?\s*m\b|(?<!')\bm\s*/?\s*\d{2}\b|男性|男[，,孩婴士宝子]|[，,]男|我(?:爸|爷爷|丈夫|老公|哥|弟|儿子)|大爷|老头"
+    r"|(?<![\d.])\d{1,2}\s*(?:y|yo|y/o|yr|mo|m/o|wk|d)?s?(?: old)?\s*[,/]?\s*m\b(?!/o|/min)|(?<!')\bm\s*[,/]?\s*\d{2}\b|男性|男[，,孩婴士宝子]|[，,]男|我(?:爸|爷爷|丈夫|老公|哥|弟|儿子)|大爷|老头"
 )
 
 
@@ -134,125 +129,6 @@ def sex(text: str) -> str | None:
         return "female"
     she, he = len(re.findall(r"\b(?:she|her)\b|她", text)), len(re.findall(r"\b(?:he|his|him)\b", text))
     return None if she == he else ("female" if she > he else "male")
-
-
-_LINK = r"(?:\s*(?:rate|level|reading|is|was|of|at|to|now|about|around|only|up|down|measures|measured|reads|reading|shows|showing|显示|into the|as high as|约|为|有|是|在|到|只有|都|升到|掉到|降到|高达|大概|才|竟然|居然|飙到|飙|冲到|窜到|量了|测了|测出来|超过|快|[:=：,~]))*\s*"
-_MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
-    "heart_rate": (
-        re.compile(rf"(?:\bhr\b|\bheart ?rate|\bpulse(?: rate)?|\bpr\b|心率|脉搏|脉率|心跳){_LINK}(\d{{2,3}})(?!\d)(?!\s*(?:/|%|天|小时|hour|day|min))"),
-        re.compile(r"\b(\d{2,3})\s*(?:bpm|beats (?:per|a) min)"),
-        re.compile(r"\bp\s?(\d{2,3})(?:次|\b)"),
-        re.compile(rf"(?:心率|脉搏|脉率|心跳){_LINK}({HAN_VALUE})(?!天|小时|年|分钟)"),
-    ),
-    "respiratory_rate": (
-        re.compile(rf"(?:\brr\b|\bresp(?:iratory|iration|irations|s)?\b(?: rate)?|\bbreathing rate|呼吸频率|呼吸){_LINK}(\d{{1,3}})(?!\d)(?!\s*(?:天|小时|%|hour|day))"),
-        re.compile(r"\b(\d{2,3})\s*breaths (?:per|a) min"),
-        re.compile(r"\br\s?(\d{2})次"),
-    ),
-    "spo2": (
-        re.compile(rf"(?:\bsp[o0]2\b|\bsa[o0]2\b|\b[o0]2 ?sats?\b|\bsats?\b|\bsaturation|\boxygen\b|\bo2\b|\bpulse ox\b|血氧饱和度|血氧|氧饱和度?|氧饱){_LINK}(\d{{2,3}})(?:\.\d)?\s*(?:%|\b)"),
-        re.compile(r"\b(\d{2})\s*% (?:on|ra)\b"),
-    ),
-    "systolic_bp": (
-        re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})\s*(?:/|over)\s*\d{{2,3}}"),
-        re.compile(rf"(?:\bsbp\b|\bsystolic(?: bp| blood pressure| pressure)?|收缩压|高压){_LINK}(\d{{2,3}})(?!\d)"),
-        re.compile(r"\b(\d{2,3})/\d{2,3}\s*mm ?hg"),
-        re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}(\d{{2,3}})(?!\d)(?!\s*/)"),
-        re.compile(rf"(?:收缩压|高压|血压){_LINK}({HAN_VALUE})"),
-    ),
-    "diastolic_bp": (
-        re.compile(rf"(?:\bbp\b|\bblood pressure|血压){_LINK}\d{{2,3}}\s*(?:/|over)\s*(\d{{2,3}})"),
-        re.compile(rf"(?:\bdbp\b|\bdiastolic(?: bp| blood pressure| pressure)?|舒张压|低压){_LINK}(\d{{2,3}})(?!\d)"),
-        re.compile(r"\b\d{2,3}/(\d{2,3})\s*mm ?hg"),
-        re.compile(rf"(?:舒张压|低压){_LINK}({HAN_VALUE})"),
-    ),
-    "temperature_c": (
-        re.compile(rf"(?:\btemp(?:erature)?\b|\bbt\b|\bt\b|\bfever\b|\bfebrile\b|体温|腋温|耳温|额温|肛温|发烧|高烧|低烧|高热|发热|烧){_LINK}(\d{{2,3}}(?:\.\d+)?)\s*(?!\s*(?:天|小时|hour|day|week|min|周))"),
-        re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*(?:°\s*[cf]?|degrees|度|c\b)"),
-        re.compile(r"\b((?:9[3-9]|10\d)(?:\.\d+)?)\s*f\b"),
-        re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*fever\b"),
-        re.compile(rf"(?:体温|腋温|耳温|额温|发烧|高烧|发热|烧){_LINK}({HAN_VALUE})(?!天|小时|分钟)"),
-    ),
-}  # fmt: skip
-_RANGES = {
-    "heart_rate": (20, 280), "respiratory_rate": (4, 90), "spo2": (40, 100), "systolic_bp": (40, 290),
-    "diastolic_bp": (20, 190), "temperature_c": (33.5, 43), "fahrenheit": (93, 110),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A vital sign found in the text: name, value, half-open span in the folded text."""
-
-    name: str
-    value: float
-    first: int
-    last: int
-
-
-def measured(text: str) -> Iterator[Measured]:
-    """Yield the first plausible value of each vital sign that the folded text states."""
-    for name, patterns in _MEASURED.items():
-        for pattern in patterns:
-            found = next(filter(None, (_plausible(name, match) for match in pattern.finditer(text))), None)
-            if found:
-                yield found
-                break
-
-
-def _plausible(name: str, match: re.Match[str]) -> Measured | None:
-    said = match.group(1)
-    value = float(said) if said[0].isdigit() else han_value(said)
-    if value is None:
-        return None
-    if name == "temperature_c" and _RANGES["fahrenheit"][0] <= value <= _RANGES["fahrenheit"][1]:
-        value = round((value - 32) * 5 / 9, 2)
-    low, high = _RANGES[name]
-    return Measured(name, value, match.start(), match.end()) if low <= value <= high else None
-
-
-_GLUCOSE = re.compile(
-    r"(?:blood sugar|blood glucose|glucose|sugars?|\bbst\b|\bbgl?\b|血糖)(?:\s*(?:level|is|are|was|of|at|reads|reading|over|about|above|为|是|到|高达|只有|才|掉到|降到|测|量|竟然|[:=：]))*\s*(\d{1,3}(?:\.\d)?)(?!\s*(?:days?|weeks?|天|周|/))"
-)
-
-
-def glucose_mmol(text: str) -> float | None:
-    """Return a stated blood glucose in mmol/L; above 40 the number must be mg/dL (18 mg/dL is 1 mmol/L)."""
-    match = _GLUCOSE.search(text)
-    if match is None:
-        return None
-    value = float(match.group(1))
-    return value / 18 if value > 40 else value
-
-
-_GCS = re.compile(r"\bgcs\D{0,6}(\d{1,2})\b|(?:昏迷评分|gcs评分)\D{0,4}(\d{1,2})")
-_AVPU = re.compile(
-    r"\b(?:acvpu|avpu|loc|mental(?: status| state)?)\s*[:=]?\s*(a|c|v|p|u|alert|verbal|pain|unresponsive|confused)\b"
-)
-_AVPU_NAMES = {
-    "a": "A",
-    "alert": "A",
-    "c": "C",
-    "confused": "C",
-    "v": "V",
-    "verbal": "V",
-    "p": "P",
-    "pain": "P",
-    "u": "U",
-    "unresponsive": "U",
-}
-
-
-def consciousness(text: str) -> Consciousness | None:
-    """Return ACVPU from an AVPU or GCS value in the folded text (GCS 15 A, 13-14 C, 9-12 V, 4-8 P, 3 U)."""
-    if match := _AVPU.search(text):
-        return Consciousness(_AVPU_NAMES[match.group(1)])
-    if match := _GCS.search(text):
-        score = int(match.group(1) or match.group(2))
-        for least, letter in ((15, "A"), (13, "C"), (9, "V"), (4, "P"), (3, "U")):
-            if score >= least:
-                return Consciousness(letter) if score <= 15 else None
-    return None
 
 
 _PAIN = (
@@ -313,10 +189,3 @@ def durations_days(text: str) -> tuple[float, ...]:
         if count is not None:
             found.append(count * _UNIT_DAYS[unit])
     return tuple(found)
-
-
-def stated_vitals(text: str) -> tuple[Vitals, tuple[Measured, ...]]:
-    """Return the vitals that the folded text states, and where."""
-    found = tuple(measured(text))
-    values = {one.name: one.value for one in found}
-    return Vitals(**values, consciousness=consciousness(text)), found

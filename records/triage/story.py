@@ -7,8 +7,9 @@ from records.triage.concepts import Reading, read
 from records.triage.context import Judged, Status, judge
 from records.triage.intake import NUMERIC_VITALS, Intake, Vitals
 from records.triage.lexicon.words import Kind, Lexicon
+from records.triage.measured import glucose_mmol, stated_vitals
 from records.triage.normalise import SENTENCE_END, fold
-from records.triage.numbers import age_years, durations_days, glucose_mmol, pain_score, sex, stated_vitals
+from records.triage.numbers import age_years, durations_days, pain_score, sex
 from records.triage.vitals import ADULT_FROM_YEARS, plausible
 
 # Severity words count for a finding within the same sentence and about eight words.
@@ -44,6 +45,8 @@ class Story:
     marks: frozenset[tuple[str, str]]
     readings: tuple[Reading, ...]
     lang: str
+    unsaid: tuple[tuple[int, int], ...] = ()
+    """Half-open spans of the searchable complaint that name what the patient does not have now."""
 
     def has(self, name: str) -> bool:
         """Whether the patient has the concept now."""
@@ -129,7 +132,24 @@ def understand(intake: Intake, lexicon: Lexicon) -> Story:
         others=others,
         marks=_marks(judged, readings, pain, lexicon),
         readings=tuple(readings),
+        unsaid=_unsaid(judged),
         lang=intake.lang or ("zh" if any("\u3400" <= c <= "\u9fff" for c in folded) else "en"),
+    )
+
+
+def _unsaid(judged: Iterable[Judged]) -> tuple[tuple[int, int], ...]:
+    """The words of findings denied or told of somebody else, where no present finding shares them."""
+    said = {part for one in judged if one.status is Status.PRESENT for part in one.mention.parts}
+    return tuple(
+        sorted(
+            {
+                (first, last)
+                for one in judged
+                if one.mention.field == "complaint" and one.status in (Status.ABSENT, Status.OTHER)
+                for first, last in one.mention.parts
+                if not any(a < last and first < b for a, b in said)
+            }
+        )
     )
 
 

@@ -127,14 +127,34 @@ def head() -> Head:
     return Head(emergency, self_care, tuple(said["scales"]), tuple(said["biases"]), vocabulary, said["corpus"])
 
 
+# Measured values have their own bands (vitals.py); to a reader of words they are noise of whoever was measured.
+_VITAL = (
+    r"(?: (?:bp|nibp|sbp|dbp|hr|rr|p|r|t|pr|bt|vs|temp|temperatur|pulse|sp o2|spo2|spo 2|sao2|o2|o 2|sat|resp|gcs|f)"
+    r"|血压|心率|脉搏|呼吸|体温|血氧饱和度|血氧|指氧|氧饱和度)"
+)
+_VALUES = re.compile(
+    _VITAL + r"(?: (?:is|was|at|on|in|ra|rate|sat))*[=为,]?(?: ?\d+(?:\.\d+)?)+"
+    r"(?: ?(?:mmhg|mm hg|bpm|min|c|f|kpa|ra|on ra|on room air|次分|次|度)\b)*"
+)
+
+
+def audible(story: Story) -> str:
+    """Return the searchable complaint with denied findings and values left blank: counting words knows no negation."""
+    plain = story.readings[0].normal.plain
+    plain = _VALUES.sub(lambda match: " " * len(match.group()), plain)
+    for first, last in story.unsaid:
+        plain = plain[:first] + " " * (last - first) + plain[last:]
+    return plain
+
+
 def wording(story: Story, trained: Head | None = None) -> Reading:
     """Return how the complaint reads as a whole and in part, with the sentence that speaks most for an emergency."""
     known = trained or head()
-    normal = story.readings[0].normal
-    spans = [m.span() for m in _SENTENCE.finditer(normal.plain[:MAX_CHARACTERS]) if m.group().strip()][:MAX_SENTENCES]
+    normal, plain = story.readings[0].normal, audible(story)
+    spans = [m.span() for m in _SENTENCE.finditer(plain[:MAX_CHARACTERS]) if m.group().strip()][:MAX_SENTENCES]
     if not spans:
         return Reading(0.0, 0.0, 0.0, 0.0, None)
-    sentences = [features(normal.plain[a:b]) for a, b in spans]
+    sentences = [features(plain[a:b]) for a, b in spans]
     band = age_feature(story.age)
     whole, parts = set(band).union(*sentences), _runs(sentences, band)
     emergency, _, self_care = _probabilities(whole, known)
@@ -143,7 +163,7 @@ def wording(story: Story, trained: Head | None = None) -> Reading:
     first, last = spans[most]
     start, end = normal.span(first, last)
     quote = Quote("wording", "complaint", normal.original[start:end], start, end)
-    said = set().union(*(words(normal.plain[a:b]) for a, b in spans))
+    said = set().union(*(words(plain[a:b]) for a, b in spans))
     return Reading(emergency, self_care, part, _familiar(said, known), quote)
 
 

@@ -1,27 +1,19 @@
 """Everyday wordings: each is heard as its finding, and harmless ones alarm nobody (README "Figures")."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from records.triage.engine import assess
 from records.triage.intake import Intake
-from records.triage.levels import Level
+from records.triage.levels import THREE_LEVEL, Level
 from records.triage.rules.loader import pack
 from records.triage.story import understand
-
-CASES = Path(__file__).parent / "cases"
-
-
-def _lines(name: str) -> Iterator[str]:
-    for line in (CASES / name).read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            yield line
+from tests.triage.train import chief_complaints, lines_of
 
 
 def _wordings() -> Iterator[tuple[frozenset[str], list[str]]]:
-    for line in _lines("wordings.txt"):
+    for line in lines_of("wordings.txt"):
         findings, said = line.split(":", 1)
         yield frozenset(findings.split("/")), [p.strip() for p in said.replace("||", "|").split("|") if p.strip()]
 
@@ -36,6 +28,13 @@ def test_a_wording_is_heard_as_its_finding(findings: frozenset[str], said: list[
     assert unheard == []
 
 
-@pytest.mark.parametrize("complaint", list(_lines("harmless.txt")))
+@pytest.mark.parametrize("complaint", list(lines_of("harmless.txt")))
 def test_a_harmless_sentence_is_no_emergency(complaint: str) -> None:
     assert assess(Intake.parse({"id": "1", "complaint": complaint, "age": 35})).level is not Level.EMERGENCY
+
+
+@pytest.mark.parametrize(("levels", "complaint"), list(chief_complaints()), ids=lambda value: str(value)[:40])
+def test_a_chief_complaint_is_understood_and_gets_a_right_level(levels: tuple[str, ...], complaint: str) -> None:
+    note = assess(Intake.parse({"id": "1", "complaint": complaint}))
+    assert note.level is not None and THREE_LEVEL[note.level] in levels
+    assert note.confidence is not None and not note.confidence.abstained

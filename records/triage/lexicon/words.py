@@ -45,7 +45,7 @@ class NearPhrase:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What a matched pattern stands for. Sort: concept, atom, trigger or blocker."""
+    """What a matched pattern stands for. Sort: concept, alone, atom, trigger or blocker."""
 
     sort: str
     name: str
@@ -64,6 +64,9 @@ class Lexicon:
 
 
 _SEPARATOR = "|"
+_NO_CONCEPTS = ("atoms.yaml", "context.yaml")
+# The sort of a pattern that counts only as a clause of a terse complaint: "HTN", not "HTN and DM2, c/o chest pain".
+ALONE = "alone"
 
 
 def build_lexicon(documents: Mapping[str, Any], traditional: Mapping[str, str], digest: Any) -> Lexicon:
@@ -79,19 +82,17 @@ def build_lexicon(documents: Mapping[str, Any], traditional: Mapping[str, str], 
     concepts: dict[str, Concept] = {}
     near: list[NearPhrase] = []
     known_atoms = set(atoms["sites"]) | set(atoms["words"])
-    for filename, document in documents.items():
-        if filename in ("atoms.yaml", "context.yaml", "colloquial.yaml"):
-            continue
-        for key, row in document.items():
-            if key in concepts:
-                raise PackInvalid(f"concept {key} is defined twice")
+    rows = [pair for name, document in documents.items() if name not in _NO_CONCEPTS for pair in document.items()]
+    for key, row in rows:
+        if "name" in row and key in concepts:
+            raise PackInvalid(f"concept {key} is defined twice")
+        if "name" in row:
             concepts[key] = _concept(key, row)
-            _add(patterns, row.get("says", ""), Tag("concept", key), traditional)
-            near.extend(_near(key, row.get("near", ""), known_atoms))
-    for key, row in documents["colloquial.yaml"].items():
+    for key, row in rows:
         if key not in concepts:
-            raise PackInvalid(f"colloquial words for an unknown concept {key}")
+            raise PackInvalid(f"more words for an unknown concept {key}")
         _add(patterns, row.get("says", ""), Tag("concept", key), traditional)
+        _add(patterns, row.get("alone", ""), Tag(ALONE, key), traditional)
         near.extend(_near(key, row.get("near", ""), known_atoms))
     digest.update("".join(sorted(patterns)).encode())
     vocabulary = _deletions(patterns)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from records.triage.measured import measured
 from records.triage.normalise import normalise, stem
-from records.triage.numbers import age_years, durations_days, measured, number, pain_score
+from records.triage.numbers import age_years, durations_days, number, pain_score
 from records.triage.rules.loader import pack
 
 

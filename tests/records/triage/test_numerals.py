@@ -2,7 +2,7 @@
 
 import pytest
 
-from records.triage.numbers import stated_vitals
+from records.triage.measured import stated_vitals
 from records.triage.numerals import han_value
 
 

@@ -50,8 +50,8 @@ class TestPack:
         assert len(pack().rules) >= 150
         assert all(rule.source and rule.title["en"] and rule.title["zh"] and rule.departments for rule in pack().rules)
 
-    def test_there_are_350_to_450_concepts(self) -> None:
-        assert 350 <= len(pack().lexicon.concepts) <= 450
+    def test_there_are_350_concepts_or_more_and_not_a_thousand(self) -> None:
+        assert 350 <= len(pack().lexicon.concepts) < 1000
 
     def test_rule_ids_are_unique(self) -> None:
         ids = [rule.id for rule in pack().rules]

@@ -26,12 +26,10 @@ class TestFeatures:
 
 class TestRaising:
     def test_an_unforeseen_emergency_is_raised_with_its_own_words(self) -> None:
-        note = assess(
-            Intake.parse({"id": "1", "complaint": "my hand went into the blender, nothing left of the thumb"})
-        )
+        note = assess(Intake.parse({"id": "1", "complaint": "I got my arm caught in the baler"}))
         flag = note.flags[0]
         assert note.level is Level.EMERGENCY
-        assert flag.quotes[0].text in "my hand went into the blender, nothing left of the thumb"
+        assert flag.quotes[0].text in "I got my arm caught in the baler"
 
     def test_a_language_it_has_not_learnt_raises_nothing(self) -> None:
         reading = heard("me duele mucho el pecho desde ayer")
