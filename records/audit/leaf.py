@@ -6,6 +6,7 @@ Ids only; names, numbers and texts never stand here, so that the chain outlives 
 
 import enum
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -47,23 +48,40 @@ class AuditEvent:
 
 def leaf(event: AuditEvent, actor: Actor, at: datetime) -> str:
     """Return the entry's canonical JSON: keys sorted, no white space, absent values left out (RFC 8785 for strings)."""
+    return _leaf(event, actor, _about(actor, at))
+
+
+def leaves(events: Iterable[tuple[AuditEvent, Actor]], at: datetime) -> list[str]:
+    """Return the canonical JSON of many entries of one instant: what tells of an actor is written once for each."""
+    known: dict[int, tuple[str, str]] = {}
+    found = []
+    for event, actor in events:
+        about = known.get(id(actor))
+        if about is None:
+            about = known[id(actor)] = _about(actor, at)
+        found.append(_leaf(event, actor, about))
+    return found
+
+
+def _about(actor: Actor, at: datetime) -> tuple[str, str]:
+    """Give the members between `action` and `detail`, and those between `patient` and `visit`."""
+    first = f'"actor":{_text(actor.id)},"actor_kind":"{actor.kind.value}","at":"{at.isoformat()}"'
+    purpose, request = actor.purpose.value, _text(actor.request_id)
+    return first, f'"purpose":"{purpose}","request":{request},"tenant":"{actor.tenant_id}"'
+
+
+def _leaf(event: AuditEvent, actor: Actor, about: tuple[str, str]) -> str:
     visit_id = event.visit_id or actor.visit_id
-    fields = {
-        "action": event.action.value,
-        "actor": actor.id,
-        "actor_kind": actor.kind.value,
-        "at": at.isoformat(),
-        "detail": event.detail,
-        "entity": event.entity_id,
-        "entity_type": event.entity_type,
-        "outcome": event.outcome.value,
-        "patient": str(event.patient_id) if event.patient_id else None,
-        "purpose": actor.purpose.value,
-        "request": actor.request_id,
-        "tenant": str(actor.tenant_id),
-        "visit": str(visit_id) if visit_id else None,
-    }
-    return _CANONICAL.encode({name: value for name, value in fields.items() if value is not None})
+    return "".join((
+        f'{{"action":"{event.action.value}",{about[0]}',
+        f',"detail":{_text(event.detail)}' if event.detail is not None else "",
+        f',"entity":{_text(event.entity_id)}' if event.entity_id is not None else "",
+        f',"entity_type":{_text(event.entity_type)},"outcome":"{event.outcome.value}"',
+        f',"patient":"{event.patient_id}"' if event.patient_id else "",
+        f",{about[1]}",
+        f',"visit":"{visit_id}"' if visit_id else "",
+        "}",
+    ))  # fmt: skip
 
 
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_text = json.JSONEncoder(ensure_ascii=False).encode

@@ -17,6 +17,7 @@ FULL_BITS = 128
 ROW_FOR_EACH, ROW_OF_ALL = 1, 2
 LEVEL_BYTES = 8  # a letter after given letters meets a stranger once in 2^64
 MARK_BYTES = 8  # a few hundred texts a tenant
+END_BYTES = 16
 PADDED_LEVELS = 4  # a row shows a string's length in steps of four letters only
 # The tenant size that truncated fields are sized for. The size rule holds from a tenth of it to ten times it.
 PLANNED_PATIENTS = 1_000_000
@@ -95,31 +96,33 @@ def tokens(key: DataKey, field: str, texts: Iterable[str]) -> list[bytes]:
     return found
 
 
-def path(key: DataKey, field: str, levels: Sequence[str], ends: Sequence[str] = ()) -> bytes:
+def path(key: DataKey, field: str, head: str, letters: str, ends: Sequence[str] = ()) -> bytes:
     """
-    Return one row for all beginnings of a string: version | 8 bytes of each level's HMAC | padding | 8 of each end's.
+    Return one row for all beginnings of a string: version | 8 bytes of each one's HMAC | padding | 16 of the ends'.
 
-    `levels` are the texts of its beginnings, shortest first, each with its predecessor inside; `ends` what makes the
-    whole string. Whoever knows the first n levels finds the row by the n * 8 + 1 bytes that it begins with.
+    The text of a beginning is `head` and the letters so far; `ends` are texts of the whole string. Whoever knows the
+    first n letters finds the row by the n * 8 + 1 bytes that it begins with.
     """
     keyed, found, digest = key.mac("blind index/" + field), bytearray((key.version & 0xFF,)), b""
-    for text in levels:
-        mac = keyed.copy()
-        mac.update(text.encode())
-        digest = mac.finalize()
+    so_far = keyed.copy()
+    so_far.update(head.encode())
+    for letter in letters:
+        so_far.update(letter.encode())
+        digest = so_far.copy().finalize()
         found += digest[:LEVEL_BYTES]
-    padding = -len(levels) % PADDED_LEVELS
+    padding = -len(letters) % PADDED_LEVELS
     found += digest[LEVEL_BYTES : LEVEL_BYTES * (1 + padding)]  # the last HMAC's other bytes: nothing tells them apart
     for text in ends:
         mac = keyed.copy()
         mac.update(text.encode())
-        found += mac.finalize()[:LEVEL_BYTES]
+        found += mac.finalize()[: END_BYTES // len(ends)]
     return bytes(found)
 
 
-def path_range(key: DataKey, field: str, levels: Sequence[str]) -> tuple[bytes, bytes]:
-    """Return the first row that may begin with these levels, of which there is one at least, and the first beyond."""
-    first = path(key, field, levels)[: 1 + LEVEL_BYTES * len(levels)]
+def path_range(key: DataKey, field: str, head: str, letters: str, ends: Sequence[str] = ()) -> tuple[bytes, bytes]:
+    """Return the first row that may begin so, and the first beyond; an end only after letters that need no padding."""
+    row = path(key, field, head, letters, ends)
+    first = row[: 1 + LEVEL_BYTES * (len(letters) + len(ends))]
     return first, (int.from_bytes(first) + 1).to_bytes(len(first))
 
 

@@ -19,7 +19,7 @@ NONCE_BYTES = {1: 12, 2: 24, 3: 12}  # by suite
 SCHEMA_VERSION = 1  # of the plaintext inside; part of the associated data
 
 _HEADER = struct.Struct(f">2sBI{COMMITMENT_BYTES}s")
-_LENGTH = struct.Struct(">I")
+_LENGTHS = struct.Struct(">7I")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,6 +72,7 @@ class Context:
     def associated_data(self, suite: int, schema: int = SCHEMA_VERSION) -> bytes:
         """Return the length-prefixed fields. A joined string would be ambiguous: ('ab','c') and ('a','bc')."""
         patient = self.patient.bytes if self.patient is not None else b""
-        fields = (bytes((suite,)), self.tenant.bytes, patient, self.table.encode(), self.row.encode(),
-                  self.column.encode(), bytes((schema,)))  # fmt: skip
-        return b"".join(_LENGTH.pack(len(field)) + field for field in fields)
+        table, row, column = self.table.encode(), self.row.encode(), self.column.encode()
+        fields = (bytes((suite,)), self.tenant.bytes, patient, table, row, column, bytes((schema,)))
+        lengths = _LENGTHS.pack(*map(len, fields))
+        return b"".join([part for n, field in enumerate(fields) for part in (lengths[4 * n : 4 * n + 4], field)])

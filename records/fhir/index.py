@@ -15,7 +15,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from records.fhir.dates import Interval, parse
-from records.fhir.parameters import Source, candidates, concrete, indexed, parameters, sources, values, walk
+from records.fhir.model import SearchParameter
+from records.fhir.parameters import Source, concrete, indexed_values, parameters, sources, walk
 
 Json = dict[str, Any]
 SEPARATOR = "\x1f"  # no character of a FHIR string
@@ -54,21 +55,16 @@ def index_of(resource: Json) -> Index:
     """Give the index rows of a valid resource."""
     type_ = resource["resourceType"]
     index = Index()
-    for names, kind, source in _places(type_):
-        if names.isdisjoint(resource):
-            continue
-        found = values(resource, type_, source)
-        if found:
-            _add(index, kind, source, found)
-    _add_composites(index, resource, type_)
+    for kind, source, found in indexed_values(type_, resource):
+        _add(index, kind, source, found)
+    for code, parameter in _composites(type_):
+        _add_composites(index, resource, type_, (code, parameter))
     return index
 
 
 @cache
-def _places(type_: str) -> tuple[tuple[frozenset[str], str, Source], ...]:
-    """Give (properties of which one must be there, kind, source) of every place to index."""
-    roots = {source: frozenset(n for n, _ in candidates(type_, source.steps[0])) for _, source in indexed(type_)}
-    return tuple((roots[source], kind, source) for kind, source in indexed(type_))
+def _composites(type_: str) -> tuple[tuple[str, SearchParameter], ...]:
+    return tuple((code, each) for code, each in parameters(type_).items() if each.kind == "composite")
 
 
 def token(key: str, value: str) -> str:
@@ -314,13 +310,11 @@ def number_range(value: Any) -> tuple[Decimal, Decimal]:
     return number - half, number + half
 
 
-def _add_composites(index: Index, resource: Json, type_: str) -> None:
-    for code, parameter in parameters(type_).items():
-        if parameter.kind != "composite":
-            continue
-        for source in sources(type_, code):
-            for node in walk([(type_, resource)], source.steps):
-                _add_composite(index, f"{type_}?{code}", parameter.components, node)
+def _add_composites(index: Index, resource: Json, type_: str, which: tuple[str, SearchParameter]) -> None:
+    code, parameter = which
+    for source in sources(type_, code):
+        for node in walk([(type_, resource)], source.steps):
+            _add_composite(index, f"{type_}?{code}", parameter.components, node)
 
 
 def _add_composite(index: Index, key: str, components: tuple[tuple[str, str], ...], node: tuple[str, Any]) -> None:

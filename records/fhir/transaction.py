@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any
@@ -134,22 +134,24 @@ def patch_in(step: Step) -> Any:
         raise BadRequest("data is not base64", path=where) from None
 
 
-def references_in(value: Any) -> Iterator[str]:
+def references_in(value: Json) -> list[str]:
     """Give every literal reference of a resource, contained ones included."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references_in(item)
-    elif isinstance(value, dict):
-        for name, child in value.items():
-            if name == "reference" and isinstance(child, str):
-                yield child
-            elif isinstance(child, dict | list):
-                yield from references_in(child)
+    found: list[str] = []
+    rest: list[Any] = [value]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict):
+            if isinstance(reference := node.get("reference"), str):
+                found.append(reference)
+            rest += [child for child in node.values() if isinstance(child, dict | list)]
+        else:
+            rest += [item for item in node if isinstance(item, dict | list)]
+    return found
 
 
 def with_references(value: Any, resolved: Mapping[str, str]) -> Any:
     """Give a resource whose references to other entries name their new ids; also uris, such as Attachment.url."""
-    return _replaced(value, lambda found: resolved.get(found, found))
+    return _replaced(value, lambda found: resolved.get(found, found)) if resolved else value
 
 
 def _replaced(value: Any, change: Callable[[str], str]) -> Any:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from records.access import Action, Object
 from records.actors import Actor
-from records.audit.leaf import AuditAction, AuditEvent, AuditOutcome, leaf
+from records.audit.leaf import AuditAction, AuditEvent, AuditOutcome, leaves
 from records.errors import AccessDenied, RecordsError
 from records.store.repository import Repository
 from records.store.tables import audit_entry
@@ -96,7 +96,7 @@ class Audit(Repository):
         return [Recorded(row.number, _time(row.recorded_us), row.leaf) for row in rows]
 
     def _leaves(self, events: Sequence[tuple[AuditEvent, Actor]]) -> list[str]:
-        return [leaf(event, actor, self._unit.now) for event, actor in events]
+        return leaves(events, self._unit.now)
 
 
 def _time(recorded_us: int) -> datetime:

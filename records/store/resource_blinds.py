@@ -68,7 +68,8 @@ class Blinds:
                 make = prefix if len(text) <= MAX_PREFIX else whole
                 sought.tokens.append(blind_index.token(each, FIELD, make(key, text)))
             elif text:
-                sought.ranges.append(blind_index.path_range(each, FIELD, _levels(key, text)))
+                ends = (whole(key, text),) if len(text) > MAX_PREFIX else ()
+                sought.ranges.append(blind_index.path_range(each, FIELD, prefix(key, ""), text[:MAX_PREFIX], ends))
         return sought
 
     def present(self, keys: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
@@ -84,14 +85,9 @@ class Blinds:
         return tokens, marks
 
 
-def _levels(key: str, text: str) -> list[str]:
-    """Give the texts of a row's levels: each beginning of up to 12 letters, then a longer text as a whole."""
-    found = [prefix(key, text[:n]) for n in range(1, min(len(text), MAX_PREFIX) + 1)]
-    return [*found, whole(key, text)] if len(text) > MAX_PREFIX else found
-
-
 def _row(key: DataKey, string: String) -> bytes:
     path, normal, written = string
-    levels = [prefix(path, normal[:n]) for n in range(1, min(len(normal), MAX_PREFIX) + 1)]
-    ends = () if written is None else (whole(path, normal), exact(path, written))
-    return blind_index.path(key, FIELD, levels, ends)
+    ends: tuple[str, ...] = ()
+    if written is not None:  # what is no longer than its beginnings is whole among them
+        ends = (whole(path, normal), exact(path, written)) if len(normal) > MAX_PREFIX else (exact(path, written),)
+    return blind_index.path(key, FIELD, prefix(path, ""), normal[:MAX_PREFIX], ends)
