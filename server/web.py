@@ -12,7 +12,7 @@ from aiohttp import web
 from server.app import FAILED, build_app
 from server.config import Settings
 from server.http.connections import LOOPBACK, Runner
-from server.processes import forbid_dumps
+from server.processes import forbid_dumps, settle_memory
 
 log = logging.getLogger("teleconsult.web")
 
@@ -46,6 +46,7 @@ async def serve(settings: Settings, listening: socket.socket) -> int:
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
+        settle_memory()
         log.info("web.ready")
         await _either(stop, failed)
     finally:

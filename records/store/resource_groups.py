@@ -24,7 +24,7 @@ from records.store.resource_rows import (
     opened_all,
 )
 from records.store.resource_writes import insert_all, replace_all
-from records.store.search_run import Asked, SearchResult, is_plain, run_plain
+from records.store.search_run import Asked, SearchResult, is_plain, run_plain, token_asked
 from records.store.search_sql import Statement
 
 if TYPE_CHECKING:
@@ -131,13 +131,19 @@ def _statement(unit: Unit, request: Request, interaction: str) -> Statement:
 
 
 async def _search(unit: Unit, requests: Sequence[Request]) -> list[SearchResult | None]:
-    found: list[SearchResult | None] = []
-    for asked in _portions([Asked(r.actor, r.query, r.page) for r in requests if r.query is not None]):
-        found += await run_plain(unit, _statement(unit, requests[0], "s"), asked)
+    found: list[SearchResult | None] = [None] * len(requests)
+    asked = [(n, Asked(r.actor, r.query, r.page)) for n, r in enumerate(requests) if r.query is not None]
+    by_token = [each for each in asked if token_asked(each[1].query) is not None]
+    others = [each for each in asked if token_asked(each[1].query) is None]
+    for portion in [by_token, *_portions(others)] if len(unit.index_keys) == 1 else _portions(asked):
+        if portion:
+            results = await run_plain(unit, _statement(unit, requests[0], "s"), [each for _, each in portion])
+            for (n, _), result in zip(portion, results, strict=True):
+                found[n] = result
     return found
 
 
-def _portions(asked: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+def _portions(asked: Sequence[tuple[int, Asked]]) -> Iterator[Sequence[tuple[int, Asked]]]:
     """Cut into lengths of 8, 4, 2 and 1: each is another statement, and the driver keeps few of them prepared."""
     begin = 0
     while begin < len(asked):

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from records.store.clients import Clients
 from records.store.key_file import create_key_file
+from server.processes import settle_memory
 from tests.fakes.hospital import SYSTEM, HospitalKey, start_application
 
 POOL_SIZE = 10  # as ours
@@ -95,6 +96,7 @@ async def serve_ours(url: str, port: int, folder: Path) -> None:
     async with app.database.unit(SYSTEM) as unit:
         clients: Clients = unit.clients
         await clients.register("bench", ["system/*.cruds"], jwks={"keys": [key.jwk]})
+    settle_memory()  # as server/web.py does
     access = {"client_id": "bench", "pem": key.pem, "kid": key.kid, "alg": key.alg}
     print(json.dumps({"base": f"{origin}/fhir", "token_url": f"{origin}/auth/token", **access}), flush=True)
     await asyncio.Event().wait()

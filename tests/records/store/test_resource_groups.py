@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import pytest
@@ -73,6 +74,27 @@ class TestTogether:
             [_named(n)["id"]] for n in range(12)
         ]
         assert [result.total for result in found if result is not None] == [1] * 12
+
+    async def test_searches_by_one_token_and_others_keep_apart(self, store: Store) -> None:
+        await _created(store, 3)
+        asked = [
+            ("gender=male", []), (f"_id={_named(1)['id']}", [1]), ("family:exact=Family2", [2]),
+            ("active=true", [0, 1]), ("active=true&_count=1", [0]), ("gender=none", []),
+            ("active=true,false", [0, 1, 2]),
+        ]  # fmt: skip
+        for n in range(3):
+            changed = _request(n, id=_named(n)["id"], resource=_named(n, active=n < 2))
+            assert await store.database.resource_groups.update(changed) is not None
+        around = Surroundings(NOW, "https://here/fhir", is_strict=True)
+        requests = []
+        for n, (search, _) in enumerate(asked):
+            (query,) = parse_searches(["Patient"], parse_qsl(search), around)
+            requests.append(_request(n, query=query, page=Page("client-1", tuple(parse_qsl(search)), "Patient")))
+        found = await asyncio.gather(*(store.database.resource_groups.search(request) for request in requests))
+        answers = [r for r in found if r is not None]
+        assert [[m.id for m in r.matches] for r in answers] == [[_named(n)["id"] for n in ns] for _, ns in asked]
+        assert [r.total for r in answers] == [0, 1, 1, 2, None, 0, 3]
+        assert [r.next_page is not None for r in answers] == [False] * 4 + [True] + [False] * 2
 
     async def test_each_update_makes_its_own_version(self, store: Store) -> None:
         await _created(store, 8)
