@@ -236,11 +236,11 @@ def reference_target(text: Any) -> tuple[str, str] | None:
 
 
 def _add_date(index: Index, key: str, type_: str, value: Any) -> None:
+    if key in BLIND_DATES:
+        index.tokens.update(token(key, b) for b in date_buckets(str(value)))
+        return
     for interval in date_intervals(type_, value):
-        if key in BLIND_DATES:
-            index.tokens.update(token(key, b) for b in date_buckets(str(value)))
-        else:
-            index.dates.add((key, interval.low, interval.high))
+        index.dates.add((key, interval.low, interval.high))
 
 
 def date_intervals(type_: str, value: Any) -> list[Interval]:

@@ -35,17 +35,21 @@ def _domain_resource(resource: Json, path: str) -> Iterator[Issue]:
             yield _broken("dom-5", "a contained resource has no security label", f"{path}.contained[{index}].meta")
 
 
-def _may_break(value: Any) -> bool:
+def _may_break(value: Json) -> bool:
     """Tell whether a rule of a datatype has anything to look at: most resources need no paths and no second look."""
-    if isinstance(value, list):
-        return any(map(_may_break, value))
-    if not isinstance(value, dict):
-        return False
-    if "start" in value and "end" in value or "code" in value and "system" not in value:
-        return True
-    if "telecom" in value and any(_contact_point(value, "")):
-        return True
-    return any(_may_break(child) for child in value.values() if isinstance(child, dict | list))
+    rest: list[Any] = [value]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict):
+            if "start" in node and "end" in node or "code" in node and "system" not in node:
+                return True
+            if "telecom" in node and any(_contact_point(node, "")):
+                return True
+            node = node.values()
+        for child in node:
+            if type(child) in (dict, list):
+                rest.append(child)
+    return False
 
 
 def _datatypes(value: Any, path: str) -> Iterator[Issue]:
