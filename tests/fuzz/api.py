@@ -1,7 +1,7 @@
 """
 schemathesis over /openapi.json of the running product: any answer but a 5xx.
 
-    python -m tests.fuzz.api [--cases 100000] [--seed 1] [--only /fhir]
+    python -m tests.fuzz.api [--cases 100000] [--seed 1] [--only /fhir] [--workers 2]
 
 Each case is drawn by schemathesis from the description; three in four are then made to reach deeper: real ids, search
 parameters of the type with values of their kind, resources from the R4 model, Bundles of them. Prints every fault's
@@ -13,11 +13,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -171,23 +173,52 @@ def _can_be_wrong(operation: Any) -> bool:
     return bool(raw.get("parameters") or raw.get("requestBody"))
 
 
-def fuzz(product: Product, cases: int, seed: int, only: str = "") -> Run:
-    """Send about so many cases in all to a running product."""
+@dataclass(frozen=True)
+class Share:
+    """One worker's part of the operations: drawing takes as long as answering, so two draw for one product."""
+
+    number: int = 0
+    of: int = 1
+    only: str = ""
+
+
+def fuzz(product: Product, cases: int, seed: int, share: Share | None = None) -> Run:
+    """Send about so many cases in all to a running product, or this worker's share of them."""
+    share = share or Share()
     caller = Caller(product.facts, product.base_url)
     schema = schemathesis.openapi.from_url(f"{product.base_url}/openapi.json", wait_for_schema=10)
-    operations = [o.ok() for o in schema.get_all_operations() if o.ok().path.startswith(only)]
+    operations = [o.ok() for o in schema.get_all_operations() if o.ok().path.startswith(share.only)]
     # /api/session hashes a password and the stream never ends: a few of each.
     slow = [o for o in operations if o.path in ("/api/session", "/api/queue/stream")]
     usual = [o for o in operations if o not in slow]
     run = Run(caller)
-    for number, operation in enumerate(usual):
+    for number, operation in list(enumerate(usual))[share.number :: share.of]:
         begun = time.monotonic()
-        run.operation(operation, max(1, cases // len(usual)), seed + number)
+        run.operation(operation, -(-cases // len(usual)), seed + number)
         print(f"{operation.label}: {time.monotonic() - begun:.0f} s, {sum(run.statuses.values())} in all", flush=True)
     for operation in slow:
-        if "stream" not in operation.path:
+        if "stream" not in operation.path and not share.number:
             run.operation(operation, max(1, cases // 1000), seed)
     return run
+
+
+def _counted(product: Product, cases: int, seed: int, share: Share) -> tuple[Counter[int], dict[str, str]]:
+    run = fuzz(product, cases, seed, share)
+    return run.statuses, run.faults
+
+
+def fuzz_together(product: Product, arguments: argparse.Namespace) -> tuple[Counter[int], dict[str, str]]:
+    """Share the operations among processes; give the statuses and the faults of all."""
+    statuses: Counter[int] = Counter()
+    faults: dict[str, str] = {}
+    shares = [Share(number, arguments.workers, arguments.only) for number in range(arguments.workers)]
+    with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
+        sent = [pool.submit(_counted, product, arguments.cases, arguments.seed, share) for share in shares]
+        for each in sent:
+            found = each.result()
+            statuses += found[0]
+            faults |= found[1]
+    return statuses, faults
 
 
 def _fault_lines(folder: Path) -> list[str]:
@@ -201,17 +232,18 @@ async def main() -> int:
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="paths that begin so")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw and send")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.chmod(folder, 0o755)  # the database's unprivileged account walks through
         async with running(Path(folder)) as product:
             begun = time.monotonic()
-            run = await asyncio.to_thread(fuzz, product, arguments.cases, arguments.seed, arguments.only)
+            statuses, faults = await asyncio.to_thread(fuzz_together, product, arguments)
             for line in await asyncio.to_thread(_fault_lines, product.data_dir):
                 print(line)
-    total = sum(run.statuses.values())
-    print(f"{total} cases in {time.monotonic() - begun:.0f} s: {json.dumps(dict(sorted(run.statuses.items())))}")
-    return 1 if run.faults else 0
+    total = sum(statuses.values())
+    print(f"{total} cases in {time.monotonic() - begun:.0f} s: {json.dumps(dict(sorted(statuses.items())))}")
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":
