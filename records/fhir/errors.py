@@ -20,6 +20,8 @@ class Issue:
     path: str = ""
     """FHIRPath of the element, e.g. `Patient.name[0].given[1]`; empty when the whole request is meant."""
     severity: str = "error"
+    parameter: str = ""
+    """Search parameter that the line is about; its value never."""
 
 
 class FhirError(RecordsError):

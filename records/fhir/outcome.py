@@ -20,4 +20,6 @@ def _line(issue: Issue) -> Json:
     line: Json = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.text}
     if issue.path:
         line["expression"] = [issue.path]
+    elif issue.parameter:
+        line["location"] = [f"http.{issue.parameter}"]  # "for HTTP errors: http. and the parameter's name" (§2.36)
     return line

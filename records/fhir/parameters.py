@@ -125,6 +125,16 @@ def leaf_types(type_: str, steps: tuple[str, ...]) -> tuple[tuple[str, str], ...
 
 
 @cache
+def closed_codes(type_: str, steps: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """Give (system, code) of what a place of bare codes may hold: its system is implied (§3.1.1.5.2)."""
+    if not steps:
+        return frozenset()
+    types = {t for _, t in leaf_types(type_, steps[:-1])} if steps[1:] else {type_}
+    elements = [e for t in types for e in type_model(t).elements.values() if e.name == steps[-1] and e.type == "code"]
+    return frozenset(pair for e in elements for pair in e.codes or ())
+
+
+@cache
 def candidates(type_: str, step: str) -> tuple[tuple[str, str], ...]:
     """Give (property, type) for one step from a type; a choice `value` has many."""
     is_object = type_.startswith("#") or is_resource_type(type_) or is_complex_type(type_)

@@ -79,9 +79,10 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The resource's own id is one of these."""
+    """The resource's own id is one of these (or none, when negated)."""
 
     any_of: tuple[str, ...]
+    is_negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from records.fhir.index import (
 )
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import SearchParameter, is_resource_type
-from records.fhir.parameters import Source, leaf_types, parameters, sources
+from records.fhir.parameters import Source, closed_codes, leaf_types, parameters, sources
 from records.fhir.places import TYPES
 from records.fhir.query import (
     AnyOf,
@@ -71,16 +71,24 @@ def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundi
     for number, (name, value) in enumerate(pairs):
         if number >= MAX_PARAMETERS:
             raise BadSearch(f"a search has at most {MAX_PARAMETERS} parameters")
-        if value == "":
-            draft.ignored.append(name)  # §3.1.1.3: an empty parameter is not an error
-        elif name in RESULT_PARAMETERS:
-            set_result_parameter(draft, name, value)
-        else:
-            _filter(draft, name, value)
+        try:
+            _take(draft, name, value)
+        except (BadSearch, NotSupported) as error:
+            error.issues = [replace(issue, parameter=printable(name)) for issue in error.issues]
+            raise
     return Query(
         type_, tuple(draft.where), draft.order, draft.count, tuple(draft.includes), draft.summary, draft.elements,
         draft.total, tuple(draft.effective), tuple(draft.ignored),
     )  # fmt: skip
+
+
+def _take(draft: Draft, name: str, value: str) -> None:
+    if value == "":
+        draft.ignored.append(name)  # §3.1.1.3: an empty parameter is not an error
+    elif name in RESULT_PARAMETERS:
+        set_result_parameter(draft, name, value)
+    else:
+        _filter(draft, name, value)
 
 
 def parse_searches(types: Sequence[str], pairs: Sequence[tuple[str, str]], around: Surroundings) -> list[Query]:
@@ -129,7 +137,7 @@ def criterion(draft: Draft, name: str, value: str, depth: int) -> Clause | None:
     if modifier == "missing":
         return _missing(draft.type, parameter, value)
     if parameter.kind == "special" or (modifier and modifier not in _modifiers(parameter)):
-        raise NotSupported(f"the modifier :{printable(modifier)} is not supported on {code}")
+        raise NotSupported(_refusal(modifier, code))
     values = split_escaped(value, ",")
     if len(values) > MAX_VALUES:
         raise BadSearch(f"a parameter has at most {MAX_VALUES} values")
@@ -138,7 +146,7 @@ def criterion(draft: Draft, name: str, value: str, depth: int) -> Clause | None:
 
 def _values(draft: Draft, parameter: SearchParameter, modifier: str, values: list[str]) -> Clause:
     if parameter.code == "_id":
-        return Ids(tuple(unescape(v) for v in values))
+        return Ids(tuple(unescape(v) for v in values), modifier == "not")
     if parameter.code == "_lastUpdated":
         return _any(Updated(*_date_test(draft, v)) for v in values)
     places = sources(draft.type, parameter.code)
@@ -178,7 +186,23 @@ class _Case:
         return tuple(p.key for p in self.places)
 
 
+def _refusal(modifier: str, code: str) -> str:
+    reason = _WHY_NOT.get(modifier, "")
+    return f"the modifier :{printable(modifier)} is not supported on {code}{reason}"
+
+
+_WHY_NOT = {
+    "contains": ": sealed texts are found by their beginnings only; search without it, or by :exact",
+    "in": ": value sets are not expanded here; name the codes, with commas between",
+    "not-in": ": value sets are not expanded here; name the codes with :not",
+    "above": ": codes have no hierarchy here; name the codes, with commas between",
+    "below": ": codes have no hierarchy here; name the codes, with commas between",
+}
+
+
 def _modifiers(parameter: SearchParameter) -> frozenset[str]:
+    if parameter.code == "_id":
+        return frozenset(("not",))
     if parameter.kind == "reference":
         return frozenset(("identifier", *parameter.targets, *_ANY_TARGET))
     return _MODIFIERS.get(parameter.kind, frozenset())
@@ -227,10 +251,21 @@ def _token_texts(places: tuple[Source, ...], type_: str, value: str) -> list[str
     texts = []
     for place in places:
         kind = next((t for _, t in leaf_types(type_, place.steps)), "code") if place.steps else "code"
+        if len(parts) == 2 and kind == "code" and not place.system:
+            texts += _bare_codes(place, type_, parts[0], parts[1])
+            continue
         code = normalise_token(kind, parts[-1])
         text = f"{parts[0]}|{code}" if len(parts) == 2 else code
         texts.append(token(place.key, f"{place.system}|{code}" if place.system else text))
     return texts
+
+
+def _bare_codes(place: Source, type_: str, system: str, code: str) -> list[str]:
+    """`system|code` and `system|` at an element of type code, which stores no system but has one all the same."""
+    found = closed_codes(type_, place.steps)
+    if not found:
+        return [token(place.key, f"{system}|{normalise_token('code', code)}")]
+    return [token(place.key, normalise_token("code", c)) for s, c in sorted(found) if s == system and code in ("", c)]
 
 
 def _string(case: _Case, value: str) -> Clause:
@@ -272,9 +307,12 @@ def _shifted(at: datetime, by: timedelta) -> datetime:
         return at
 
 
+_NUMERIC = frozenset("0123456789+-.")  # what begins like a prefix and goes on in letters is no value at all
+
+
 def _compared(value: str) -> tuple[Comparator, str]:
     head = value[:2]
-    if head.isalpha():
+    if head.isalpha() and value[2:3] in _NUMERIC:
         try:
             return Comparator(head), value[2:]
         except ValueError:

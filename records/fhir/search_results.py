@@ -121,10 +121,17 @@ def _include(source: str, code: str, target: str, is_reverse: bool, is_iterated:
 
 
 def _all_includes(type_: str, is_reverse: bool, is_iterated: bool) -> list[Include]:
-    if is_reverse:
-        raise NotSupported("_revinclude=* is not supported: name the types that you want")
+    if is_reverse:  # one query a type that may refer to this one: all its references at once
+        found = [_all_from(source, type_, is_iterated) for source in sorted(SERVED_TYPES - {"AuditEvent"})]
+        return [each for each in found if each is not None]
     codes = [c for c, p in parameters(type_).items() if p.kind == "reference"]
     return [_include(type_, c, "", is_reverse, is_iterated) for c in codes]
+
+
+def _all_from(source: str, target: str, is_iterated: bool) -> Include | None:
+    references = [p for p in parameters(source).values() if p.kind == "reference" and target in p.targets]
+    keys = dict.fromkeys(s.key for p in references for s in sources(source, p.code) if s.target in ("", target))
+    return Include(source, tuple(keys), target, True, is_iterated) if keys else None
 
 
 _SETTERS: Mapping[str, Callable[[Draft, str, str], None]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from records.fhir import text
-from records.fhir.errors import BadRequest, NotSupported, TooCostly
+from records.fhir.errors import BadRequest, FhirError, NotSupported, TooCostly
 from records.fhir.interactions import INTERACTIONS
 
 Json = dict[str, Any]
@@ -46,17 +47,43 @@ class Step:
 
 
 def steps_of(bundle: Json, base_url: str) -> list[Step]:
-    """Give the steps of a valid Bundle, in its order. Raises BadRequest, NotSupported, TooCostly."""
+    """Give the steps of a valid transaction, in its order. Raises BadRequest, NotSupported, TooCostly."""
+    return [_step(number, entry, base_url) for number, entry in enumerate(_entries(bundle))]
+
+
+def steps_alone(bundle: Json, base_url: str) -> list[Step | FhirError]:
+    """Give the steps of a batch; where one cannot be understood, what is wrong with it alone (§3.1.0.11.1)."""
+    found: list[Step | FhirError] = []
+    for number, entry in enumerate(_entries(bundle)):
+        try:
+            found.append(_step(number, entry, base_url))
+        except FhirError as error:
+            found.append(error)
+    return found
+
+
+def without_resources(bundle: Json) -> Json:
+    """Give a batch to validate by itself: the resource of each entry is that entry's own matter."""
+    entries = bundle.get("entry")
+    if bundle.get("type") != "batch" or not isinstance(entries, list):
+        return bundle
+    bare = [{k: v for k, v in e.items() if k != "resource"} if isinstance(e, dict) else e for e in entries]
+    return {**bundle, "entry": bare}
+
+
+def _entries(bundle: Json) -> list[Json]:
     if bundle.get("type") not in ("transaction", "batch"):
         raise BadRequest("the Bundle posted to the base is a transaction or a batch", path="Bundle.type")
-    entries = bundle.get("entry", [])
+    entries: list[Json] = bundle.get("entry", [])
     if len(entries) > MAX_ENTRIES:
         raise TooCostly(f"a Bundle has at most {MAX_ENTRIES} entries; send it in pieces")
-    return [_step(number, entry, base_url) for number, entry in enumerate(entries)]
+    return entries
 
 
 def _step(number: int, entry: Json, base_url: str) -> Step:
     request = entry.get("request", {})
+    if not isinstance(entry.get("resource", {}), dict):
+        raise BadRequest("a resource is an object", path=f"Bundle.entry[{number}].resource")
     where = f"Bundle.entry[{number}].request"
     method, url = str(request.get("method", "")), str(request.get("url", ""))
     path = url.removeprefix(base_url).lstrip("/")
@@ -129,8 +156,8 @@ def patch_in(step: Step) -> Any:
     if resource.get("resourceType") != "Binary" or resource.get("contentType") != "application/json-patch+json":
         raise NotSupported("a patch in a Bundle is a Binary of application/json-patch+json", path=where)
     try:
-        return text.loads(base64.b64decode(resource.get("data", "")))
-    except binascii.Error:
+        return text.loads(base64.b64decode(str(resource.get("data", ""))))
+    except (binascii.Error, ValueError):
         raise BadRequest("data is not base64", path=where) from None
 
 
@@ -151,24 +178,35 @@ def references_in(value: Json) -> list[str]:
 
 def with_references(value: Any, resolved: Mapping[str, str]) -> Any:
     """Give a resource whose references to other entries name their new ids; also uris, such as Attachment.url."""
-    return _replaced(value, lambda found: resolved.get(found, found)) if resolved else value
+    return _replaced("", value, lambda found: resolved.get(found, found)) if resolved else value
 
 
-def _replaced(value: Any, change: Callable[[str], str]) -> Any:
-    """Give the value with its references changed; the same object where there is nothing to change."""
+# Strings that are no uri, whatever they look like: an Identifier keeps its number, a text its words.
+_NO_LINKS = frozenset(("value", "valueString", "valueMarkdown", "code", "display", "text", "id", "title", "name"))
+_NARRATIVE_LINK = re.compile(r"""(?<=\s)(href|src)=(["'])([^"'<>]*)\2""")
+
+
+def _replaced(name: str, value: Any, change: Callable[[str], str]) -> Any:
+    """Give the value of an element with its links changed; the same object where there is nothing to change."""
     if isinstance(value, list):
-        items = [_replaced(item, change) for item in value]
+        items = [_replaced(name, item, change) for item in value]
         return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
         members = {
-            name: change(child)
-            if isinstance(child, str) and (name == "reference" or child.startswith("urn:"))
-            else _replaced(child, change)
-            if isinstance(child, dict | list)
-            else child
-            for name, child in value.items()
+            key: _replaced(key, child, change) if isinstance(child, dict | list) else _link(key, child, change)
+            for key, child in value.items()
         }
         return value if all(map(is_, members.values(), value.values())) else members
+    return _link(name, value, change)
+
+
+def _link(name: str, value: Any, change: Callable[[str], str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name == "reference" or name not in _NO_LINKS and value.startswith("urn:"):
+        return change(value)
+    if name == "div" and "urn:" in value:  # §3.1.0.11.2: also <a href> and <img src> of the narrative
+        return _NARRATIVE_LINK.sub(lambda link: f"{link[1]}={link[2]}{change(link[3])}{link[2]}", value)
     return value
 
 

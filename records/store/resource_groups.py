@@ -109,7 +109,7 @@ class ResourceGroups:
 def _identifies(clause: Clause) -> bool:
     """Ids, identifiers with a value, phone numbers: nearly unique, unlike `gender=female` or `identifier=system|`."""
     if not isinstance(clause, Tokens) or clause.is_negated:
-        return isinstance(clause, Ids)
+        return isinstance(clause, Ids) and not clause.is_negated
     parts = [text.partition(SEPARATOR) for text in clause.any_of]
     return all(key.endswith((".identifier", ".telecom")) and v[:1] == "t" and v[-1] != "|" for key, _, v in parts)
 

@@ -118,8 +118,8 @@ class Statement:
                 return self._range(alias, "resource_quantity", (keys, comparator, low, high))
             case References():
                 return self._references(alias, clause)
-            case Ids(ids):
-                return f"{alias}.id = any({self.bind(list(ids))})"
+            case Ids(ids, is_negated):
+                return f"{'not ' * is_negated}{alias}.id = any({self.bind(list(ids))})"
             case Updated(comparator, low, high):
                 at = f"{alias}.updated_at"
                 return self._compared(comparator, (at, at), (low, high))

@@ -26,9 +26,11 @@ from records.fhir.transaction import (
     references_in,
     refuse_overlap,
     resolved_ids,
+    steps_alone,
     steps_of,
     with_id,
     with_references,
+    without_resources,
 )
 from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
@@ -57,13 +59,12 @@ async def bundle(call: Call) -> web.Response:
     body = await call.resource()
     if body["resourceType"] != "Bundle":
         raise BadRequest("post a Bundle to the base, other resources to their type", path="resourceType")
-    validate(body)
+    validate(without_resources(body))
     if is_given(call):
         raise NotSupported("put a Provenance for a Bundle's entries into the Bundle; it may name them by fullUrl")
-    steps = steps_of(body, call.base)
-    if body["type"] == "transaction":
-        return _answer(call, "transaction-response", await _transaction(call, steps))
-    return _answer(call, "batch-response", [await _alone(call, step) for step in steps])
+    if body["type"] == "batch":
+        return _answer(call, "batch-response", [await _alone(call, step) for step in steps_alone(body, call.base)])
+    return _answer(call, "transaction-response", await _transaction(call, steps_of(body, call.base)))
 
 
 async def _transaction(call: Call, steps: Sequence[Step]) -> list[Done]:
@@ -153,9 +154,11 @@ async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step])
     return found
 
 
-async def _alone(call: Call, step: Step) -> Done:
+async def _alone(call: Call, step: Step | FhirError) -> Done:
     """Run one entry of a batch in its own unit; its failure is its own."""
     try:
+        if isinstance(step, FhirError):
+            raise step
         async with call.database.unit(call.actor) as unit:
             (identified,), existing = await _identified(call, unit, [step])
             return await _run(call, unit, identified, existing.get(step.number))
