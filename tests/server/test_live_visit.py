@@ -47,6 +47,29 @@ class TestWholeVisit:
         await patient.state("waiting")
 
 
+class TestReadings:
+    """What the patient measures in the call stands in the doctor's case, with who told it and when."""
+
+    async def test_reading_is_told_at_once_and_stands_in_the_case_once(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        for _ in range(2):  # a page that doubts sends it again
+            await patient.say("vitals", {"values": {"heart_rate": 118, "glucose_mmol_l": 5.6}, "key": "k1"})
+        told = (await doctor.hear("vitals"))["body"]
+        assert (told["role"], told["values"]) == ("patient", {"heart_rate": 118, "glucose_mmol_l": 5.6})
+        case = (await doctor.person.get(f"/api/visits/{patient.person.visit_id}")).body
+        (kept,) = case["readings"]
+        assert {name: kept[name] for name in ("from", "role", "values", "key", "number")} == {
+            name: told[name] for name in ("from", "role", "values", "key", "number")
+        }
+
+    async def test_impossible_one_is_refused_and_the_doctor_may_write_one_down(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        await patient.say("vitals", {"values": {"spo2": 300}, "key": "k1"})
+        assert (await patient.hear("error"))["body"]["code"] == "bad-message"
+        await doctor.say("vitals", {"values": {"spo2": 97}, "key": "k1"})
+        assert (await patient.hear("vitals"))["body"]["role"] == "doctor"
+
+
 class TestPlace:
     """The place that HTTP tells and the one that is pushed are one."""
 
