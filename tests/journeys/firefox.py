@@ -23,7 +23,7 @@ import aiohttp
 
 START_TIMEOUT_S = 30.0
 COMMAND_TIMEOUT_S = 60.0
-CLICK_TIMEOUT_S = 20.0
+CLICK_TIMEOUT_S = 30.0
 # No prompts, no calls home, fake devices; devices also on a page without TLS, as the tests of the relay alone use one.
 PREFERENCES: dict[str, bool | int | str] = {
     "media.navigator.streams.fake": True,
@@ -157,7 +157,7 @@ class FirefoxPage:
         self,
         selector: str,
         *,
-        timeout: float = 15_000,  # noqa: ASYNC109  # Playwright's name
+        timeout: float = 30_000,  # noqa: ASYNC109  # Playwright's name
         state: str = "visible",
     ) -> None:
         """Wait until an element is there; `:visible` in the selector asks for it to be seen too."""

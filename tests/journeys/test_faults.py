@@ -69,9 +69,10 @@ async def media_flows(call: Call) -> None:
 
 
 async def chat_works(call: Call, text: str) -> None:
-    """A message goes from the doctor to the patient's page."""
+    """A message goes from the doctor to the patient's page, and is stored: what only came directly says so."""
     await call.doctor.write(text)
-    await until(call.patient.page, f"document.querySelector('.chat-list').textContent.includes('{text}')", BACK_S)
+    stored = "[...document.querySelectorAll('.chat-list li:not(:has(.kept))')]"
+    await until(call.patient.page, f"{stored}.some((line) => line.textContent.includes('{text}'))", BACK_S)
 
 
 async def test_call_survives_a_killed_relay(product: Product, call: Call) -> None:
