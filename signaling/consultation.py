@@ -72,9 +72,7 @@ class Consultation:
 
     def next_deadline(self) -> float | None:
         """Return when handle_timer is due; None while no clock runs."""
-        return earliest(
-            self._attendance.next_deadline(), self._paths.next_deadline(), self._moves.next_deadline()
-        )
+        return earliest(self._attendance.next_deadline(), self._paths.next_deadline(), self._moves.next_deadline())
 
     # Inputs
 

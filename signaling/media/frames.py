@@ -46,7 +46,24 @@ def _av1(payload: bytes) -> bool:
     return payload[0] & 0x08 != 0
 
 
+VP8_START_CODE = b"\x9d\x01\x2a"
+MAX_VP8_DESCRIPTOR = 6
 STARTS: Mapping[str, Callable[[bytes], bool]] = {"vp8": _vp8, "vp9": _vp9, "h264": _h264, "av1": _av1}
+
+
+def picture_height(codec_name: str, payload: bytes) -> int | None:
+    """
+    Return how many lines the picture has whose key frame this payload begins; None where it does not say.
+
+    VP8 alone (RFC 6386 §9.1): Firefox, which sends simulcast as VP8, gives a small picture more rate than a large one,
+    so the rate does not tell which is which.
+    """
+    if codec_name.lower() != "vp8" or not starts_keyframe(codec_name, payload):
+        return None
+    at = payload.find(VP8_START_CODE, 4, 4 + MAX_VP8_DESCRIPTOR + 3)
+    if at < 0 or at + 7 > len(payload):
+        return None
+    return int.from_bytes(payload[at + 5 : at + 7], "little") & 0x3FFF or None
 
 
 def starts_keyframe(codec_name: str, payload: bytes) -> bool:

@@ -196,9 +196,7 @@ class IceLite:
         username = f"{peer.remote_ufrag}:{peer.ufrag}"
         return [Respond(address, stun.challenge(transaction_id, username, peer.remote_password.encode()))]
 
-    def receive_response(
-        self, data: bytes, response: stun.Response, address: stun.Address, now: float
-    ) -> list[Effect]:
+    def receive_response(self, data: bytes, response: stun.Response, address: stun.Address, now: float) -> list[Effect]:
         """Take the answer to a challenge: from that address, with the peer's password, it is an authenticated check."""
         asked = self._challenges.get(response.transaction_id)
         if asked is None or asked.address != address or now - asked.at >= CHALLENGE_LASTS_S:

@@ -14,6 +14,9 @@ DOWN_AFTER_S = 2.0
 AUDIO_ONLY_AFTER_S = 3.0  # the last picture is held a little longer, and is warned of
 DWELL_S = 10.0  # media.md §8: layer changes at least 10 s apart in steady loss
 PAUSED = -1
+CLEARLY = 2.0  # times the rate: the outer layers of a simulcast differ by four and more in pixels
+LEARN_AFTER_S = 1.0
+TURN_AFTER_S = 10.0  # what was once plain does not change in a call; a page may publish anew in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,35 @@ def allocate(budget_bps: float, pictures: Sequence[Picture]) -> dict[object, int
 
 
 @dataclass(slots=True)
+class Order:
+    """
+    Whether a simulcast's layers are declared lowest first or highest first; RFC 8853 says neither.
+
+    Told by the rates of the outer two while both flow, and not at every moment: an encoder that is short of rate or
+    has just begun gives its upper layer less than the lower one for a while.
+    """
+
+    is_highest_first: bool = False
+    _is_known: bool = False
+    _against_since: float | None = None
+
+    def receive(self, first_bps: float, last_bps: float, now: float) -> bool:
+        """Take the rates of the first and the last declared layer; return whether the first is the highest."""
+        low, high = (last_bps, first_bps) if self.is_highest_first else (first_bps, last_bps)
+        if high > CLEARLY * low:
+            self._is_known = True
+        if low <= CLEARLY * high:
+            self._against_since = None
+            return self.is_highest_first
+        if self._against_since is None:
+            self._against_since = now
+        if now - self._against_since >= (TURN_AFTER_S if self._is_known else LEARN_AFTER_S):
+            self.is_highest_first, self._is_known = not self.is_highest_first, True
+            self._against_since = None
+        return self.is_highest_first
+
+
+@dataclass(slots=True)
 class _Place:
     layer: int
     since: float
@@ -84,6 +116,12 @@ class Ladder:
     def layers(self) -> Mapping[object, int]:
         """Return the layer of each picture now."""
         return {key: place.layer for key, place in self._places.items()}
+
+    def found_at(self, key: object, layer: int) -> None:
+        """Take where the layer that a picture has now stands among those that there are: others came, or went."""
+        place = self._places.get(key)
+        if place is not None and place.layer != PAUSED:
+            place.layer = layer
 
     def receive(self, estimate_bps: float, pictures: Sequence[Picture], voices: int, now: float) -> list[Change | Soon]:
         """Take the estimate and what could be sent; return what changes or soon will. Call every quarter second."""

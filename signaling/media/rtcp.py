@@ -190,9 +190,7 @@ def receiver_report(sender: int, blocks: Sequence[ReportBlock]) -> bytes:
     for block in blocks[:31]:
         total = max(-0x800000, min(0x7FFFFF, block.total_lost)) & 0xFFFFFF
         lost = (block.fraction_lost & 0xFF) << 24 | total
-        body += struct.pack(
-            "!6I", block.ssrc, lost, block.highest, block.jitter, block.last_sr, block.delay_since_sr
-        )
+        body += struct.pack("!6I", block.ssrc, lost, block.highest, block.jitter, block.last_sr, block.delay_since_sr)
     return _packet(len(blocks[:31]), RR, body)
 
 

@@ -52,9 +52,7 @@ def parse_header(data: bytes | memoryview) -> Header:
     if payload_at > size or payload_end < payload_at:
         raise BadRtp("lengths")
     marker, payload_type = second >> 7 == 1, second & 127
-    return Header(
-        marker, payload_type, sequence, timestamp, ssrc, extension_at, profile, payload_at, payload_end
-    )
+    return Header(marker, payload_type, sequence, timestamp, ssrc, extension_at, profile, payload_at, payload_end)
 
 
 def extensions(data: bytes | memoryview, header: Header) -> Iterator[tuple[int, int, int]]:

@@ -103,6 +103,7 @@ class RoomAllocator:
             turn.room.wiring.hurry(subscription, turn.now)
             if turn.ranked.get(key):
                 pictures.append(picture_of(subscription, turn.ranked[key]))
+                find(subscription, line.ladder, turn)
         if not pictures or not (has_feedback or line.report_at):
             return
         voices = len(down.subscriptions) - len(pictures)
@@ -112,6 +113,7 @@ class RoomAllocator:
                     apply(down, change, turn)
                 case Soon():
                     warn(down, change, turn)
+        leave_dead_layers(down, line.ladder, turn)
         if has_feedback:
             self._probe(down, line, pictures, turn)
 
@@ -150,6 +152,26 @@ def apply(down: DownLinkState, change: Change, turn: Turn) -> None:
         if turn.room.wiring.switch(down.link.peer, subscription, layer) or resumed:
             turn.registry.reporter.want_keyframe(layer, turn.now)
     tell_layer(down, key, rung(change.layer, len(layers)), change.cause, turn)
+
+
+def find(subscription: Subscription, ladder: Ladder, turn: Turn) -> None:
+    """Layers come and go, by their page's choice or for want of rate: tell the ladder where the present one is now."""
+    current = subscription.waiting or subscription.output
+    streams = [layer.stream for layer in turn.ranked[subscription.key]]
+    if current is not None and current.stream in streams:
+        ladder.found_at(subscription.key, streams.index(current.stream))
+
+
+def leave_dead_layers(down: DownLinkState, ladder: Ladder, turn: Turn) -> None:
+    """Give who is on a layer that is not sent any more the one that stands in its place."""
+    for key, place in ladder.layers().items():
+        subscription, layers = down.subscriptions[key], turn.ranked[key]  # type: ignore[index]  # our own keys come back
+        current = subscription.waiting or subscription.output
+        if place == PAUSED or current is None or current.stream in [layer.stream for layer in layers]:
+            continue
+        layer = layers[min(place, len(layers) - 1)]
+        if turn.room.wiring.switch(down.link.peer, subscription, layer):
+            turn.registry.reporter.want_keyframe(layer, turn.now)
 
 
 def tell_layer(down: DownLinkState, key: TrackKey, name: str, cause: str, turn: Turn) -> None:

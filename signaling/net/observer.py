@@ -136,4 +136,3 @@ def quality_event(room: str, seat: str, up: Line | None, down: Line | None) -> Q
 
 def _prefixed(rating: Rating, direction: str) -> Rating:
     return Rating(rating.score, rating.verdict, tuple(f"{direction}_{reason}" for reason in rating.reasons))
-

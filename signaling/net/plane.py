@@ -398,4 +398,3 @@ def feedback_body(state: WideFeedback, arrivals: list[tuple[int, float]]) -> byt
     body = feedback.write(found, state.number, base)
     state.expected, state.number = last + 1, state.number + 1
     return body
-

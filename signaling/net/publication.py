@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from signaling.media.demand import Demand, SpeechCeiling
 from signaling.media.keyframe import KeyframeThrottle
+from signaling.media.layers import Order
 from signaling.media.nack import NackList
 from signaling.media.negotiation import Received, Sent
 from signaling.media.reports import Track
@@ -36,6 +37,8 @@ class Layer:
     """Lengths of the gaps since quality was last told."""
     prior: tuple[int, int] = (0, 0)
     """Packets expected and received at the last report (RFC 3550 A.3)."""
+    height: int | None = None
+    """Of the picture that it began with, where its first packet says so."""
     rate_bps: float = 0.0
     """While it is sent; a layer that sleeps keeps its last one."""
     is_asleep: bool = False
@@ -84,6 +87,7 @@ class Publication:
     layers: dict[str, Layer] = field(default_factory=dict)
     """By rid; "" for a source without simulcast. Empty until its SSRC is known."""
     is_silent: bool = False
+    order: Order = field(default_factory=Order)
     demand: Demand = field(default_factory=Demand)
     speech: SpeechCeiling = field(default_factory=SpeechCeiling)
 
@@ -95,9 +99,18 @@ class Publication:
         return Track(self.received.mid, self.seat, self.received.kind, self.source)  # type: ignore[arg-type]  # audio or video
 
     def ranked(self, now: float) -> list[Layer]:
-        """Return the layers that are or can be sent, cheapest first; all of them when none is yet."""
-        there = [layer for layer in self.layers.values() if layer.is_there(now)]
-        return sorted(there or self.layers.values(), key=lambda layer: layer.rate_bps)
+        """Return the layers that are or can be sent, lowest first; all of them when none is yet."""
+        rids = self.received.rids
+        declared = sorted(self.layers.values(), key=lambda layer: rids.index(layer.rid) if layer.rid in rids else -1)
+        flowing = [layer for layer in declared if layer.is_alive(now)]
+        sizes = [layer.height for layer in declared if layer.height is not None]
+        if len(set(sizes)) > 1:
+            self.order.is_highest_first = sizes[0] > sizes[-1]
+        elif len(flowing) > 1:
+            self.order.receive(flowing[0].rate_bps, flowing[-1].rate_bps, now)
+        if self.order.is_highest_first:
+            declared.reverse()
+        return [layer for layer in declared if layer.is_there(now)] or declared
 
 
 @dataclass(slots=True, eq=False)
@@ -148,5 +161,3 @@ class Subscription:
         sent_at = self.sent_reports.get(block.last_sr)
         if sent_at is not None:
             self.rtt_s = max(0.0, now - sent_at - block.delay_since_sr / 65536)
-
-

@@ -96,6 +96,7 @@ class Reporter:
         if layer.publication.received.kind != "video":
             return
         self._open.add(layer)
+        layer.stream.awaits_keyframe = True  # one that comes from now on; an earlier one is no answer
         if layer.throttle.wanted(now):
             self._ask_keyframe(layer)
 

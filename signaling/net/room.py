@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 
-from signaling.media import codecs, rtp
+from signaling.media import codecs, frames, rtp
 from signaling.media.downlink import DownLink
 from signaling.media.exchange import Exchange
 from signaling.media.negotiation import Outgoing, Received, Sent
@@ -17,6 +17,7 @@ from signaling.net.wiring import Wiring
 MAX_LINKS = 64
 # SSRCs one link may bring: 8 m-lines with three layers and their repair streams.
 MAX_SSRCS = 48
+
 
 @dataclass(slots=True)
 class UpLink:
@@ -165,8 +166,12 @@ class Room:
             rid = (rtp.find_extension(packet, header, number) or b"").decode("ascii", "replace") if number else ""
             if rid not in received.rids:
                 return None
-        add = self._add_repair if is_repair else self._add_layer
-        return add(publication, header.ssrc, rid)
+        if is_repair:
+            return self._add_repair(publication, header.ssrc, rid)
+        stream = self._add_layer(publication, header.ssrc, rid)
+        payload = packet[header.payload_at : header.payload_end]
+        publication.layers[rid].height = frames.picture_height(received.format.codec.name, payload)
+        return stream
 
     @staticmethod
     def _publication_of(up: UpLink, packet: bytes, header: rtp.Header) -> Publication | None:

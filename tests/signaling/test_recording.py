@@ -227,7 +227,6 @@ class TestGap:
         visit.recorder(i.RecorderGap(False))
         assert last(visit, DOCTOR) == m.Recording("on")
 
-
     def test_the_recorder_that_is_untapped_by_a_pause_does_not_hold_it_up(self) -> None:
         visit = recorded()
         visit.say(PATIENT, NO)

@@ -37,17 +37,26 @@ class TestNackList:
 
 
 class TestKeyframeThrottle:
-    def test_first_wish_is_asked_at_once_and_the_next_within_two_seconds_not(self) -> None:
+    def test_two_wishes_are_asked_almost_at_once_and_the_third_when_four_seconds_are_over(self) -> None:
         throttle = KeyframeThrottle()
-        assert [throttle.wanted(t) for t in (0.0, 0.5, 1.9)] == [True, False, False]
+        assert [throttle.wanted(t) for t in (0.0, 0.25, 0.5, 3.9)] == [True, False, True, False]
+        assert throttle.handle_timer(4.0)
+
+    def test_on_average_one_goes_out_in_two_seconds(self) -> None:
+        throttle = KeyframeThrottle()
+        asked = 0
+        for tick in range(4000):
+            asked += throttle.wanted(tick * 0.025)
+            throttle.arrived()
+        assert asked == 50
 
     def test_wish_within_the_interval_is_asked_when_it_is_over(self) -> None:
         throttle = KeyframeThrottle()
         throttle.wanted(0.0)
         throttle.arrived()
-        assert not throttle.wanted(0.5)
-        assert not throttle.handle_timer(1.0)
-        assert throttle.handle_timer(2.0)
+        assert not throttle.wanted(0.25)
+        assert not throttle.handle_timer(0.45)
+        assert throttle.handle_timer(0.5)
 
     def test_nothing_is_asked_once_the_frame_came(self) -> None:
         throttle = KeyframeThrottle()

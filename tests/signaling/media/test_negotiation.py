@@ -88,7 +88,6 @@ class TestAnswerToASubscriber:
         assert codecs.h264_profile(sent[0].format.codec.parameter("profile-level-id")) == "main"
         assert sent[0].format.codec.parameter("packetization-mode") == "1"
 
-
     def test_subscriber_that_reads_redundant_speech_may_get_it(self) -> None:
         track = Outgoing("s_a", "microphone", "audio", OPUS, 7, 8)
         answer, sent, _ = negotiation.answer_subscriber(sdp.parse(self.OFFER), TERMS, [track])

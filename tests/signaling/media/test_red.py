@@ -12,7 +12,7 @@ from signaling.media.red import FAR, NEAR, BadRed, Frame, Protection
 
 
 class TestPayload:
-    VECTOR = bytes.fromhex("ef3c0003" "ef1e0002" "6f") + b"abc" + b"de" + b"own"  # RFC 2198 §3
+    VECTOR = bytes.fromhex("ef3c0003ef1e00026f") + b"abc" + b"de" + b"own"  # RFC 2198 §3
 
     def test_written_as_in_the_rfc(self) -> None:
         assert red.join([Frame(960 * 4, b"abc"), Frame(480 * 4, b"de")], b"own", 111) == self.VECTOR

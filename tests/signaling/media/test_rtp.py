@@ -1,6 +1,8 @@
 """RTP headers are read with checked lengths; sequence arithmetic survives every wrap."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signaling.media import frames, rtp
 
@@ -55,3 +57,25 @@ def test_extend_takes_the_nearest(near: int, sequence: int, extended: int) -> No
 )  # fmt: skip
 def test_key_frames_are_known_by_their_first_bytes(codec: str, payload: str, starts: bool) -> None:
     assert frames.starts_keyframe(codec, bytes.fromhex(payload)) is starts
+
+
+@pytest.mark.parametrize(
+    ("payload", "height"),
+    [
+        ("101000009d012a80026801", 360),  # no extended descriptor
+        ("9080051000009d012a80026801", 360),  # X, and a picture number of one byte
+        ("90e0812307201000009d012a4001b4c0", 180),  # every field; the upper bits scale, no more
+        ("101100009d012a80026801", None),  # no key frame
+        ("101000009d012a800268", None),  # cut
+        ("101000009d012b80026801", None),  # another start code
+        ("", None),
+    ],
+)
+def test_height_of_a_vp8_key_frame(payload: str, height: int | None) -> None:
+    assert frames.picture_height("VP8", bytes.fromhex(payload)) == height
+
+
+@given(payload=st.binary(max_size=40), codec=st.sampled_from(["VP8", "VP9", "H264", "AV1", "opus"]))
+def test_any_bytes_have_a_height_or_none(payload: bytes, codec: str) -> None:
+    height = frames.picture_height(codec, payload)
+    assert height is None or 0 < height <= 0x3FFF

@@ -140,7 +140,7 @@ class TestKeyFrames:
         publisher.answers = False
         before = self.asked(room)
         room.wish("s_b")
-        room.pass_time(1)
+        room.pass_time(0.25)
         assert (starts(subscriber), self.asked(room) - before) == ([], 1)
         publisher.keys.add("")
         room.pass_time(1)

@@ -184,6 +184,21 @@ class TestPeersWithoutTransportWideFeedback:
         assert 0.99 * REMB_BPS < remb.bitrate_bps <= REMB_BPS
         assert not [packet for packet in told if isinstance(packet, rtcp.TransportFeedback)]
 
+    def test_a_key_frame_wished_for_just_after_another_is_asked_for(self, room: VirtualRoom) -> None:
+        two_layers(room)
+        room.pass_time(5)
+        [layer] = [p.layers["h"] for p in room.room.publications() if p.received.kind == "video"]
+        reporter = room.registry.reporter
+        before = reporter.counters.get("keyframe_requests", 0)
+        for after_s in (0.0, 0.1):
+            reporter.want_keyframe(layer, room.now + after_s)
+            if after_s == 0.0:
+                layer.stream.awaits_keyframe = False  # the first one came at once
+            reporter.repair(room.now + after_s + 0.025)
+        assert reporter.counters["keyframe_requests"] == before + 1
+        reporter.repair(room.now + 0.6)
+        assert reporter.counters["keyframe_requests"] == before + 2
+
     def test_lost_packets_are_not_sent_again_without_retransmission_format(self, room: VirtualRoom) -> None:
         """The same SRTP index would be encrypted twice with another header extension; AES-GCM does not forgive it."""
         two_layers(room, wide=False)

@@ -161,5 +161,3 @@ class VirtualRoom:
         for room in list(self.registry.rooms.values()):
             self.registry.drop_room(room)
         self.bench.close()
-
-

@@ -30,9 +30,7 @@ async def relay_process(folder: Path, *more: str, options: tuple[str, ...] = LOO
     """Start a relay on a free loopback port; it ends with the block."""
     control = str(folder / "relay.sock")
     command = ["-m", "signaling.net.worker", "--control", control, *options, *more]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
     assert process.stdout is not None  # asked for
     try:
         ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
