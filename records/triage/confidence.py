@@ -1,12 +1,17 @@
 """How sure the engine may be: evidence margin, share of the text understood, completeness; and when it abstains."""
 
+import functools
+import importlib.resources
+import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from records.triage.concepts import Reading
-from records.triage.levels import Level
+from records.triage.levels import THREE_LEVEL, Level
 from records.triage.story import Story
+from records.triage.wording import Reading as Heard
 
 _PIECE = re.compile(r"[^,\n、]+")
 # A piece with fewer letters ("hello", "thanks") is not a clause.
@@ -40,25 +45,51 @@ def _is_clause(piece: str) -> bool:
     return len(text) >= (_MIN_PIECE_HAN if any(c > "\u3400" for c in text) else _MIN_PIECE_LATIN)
 
 
-# Logistic weights fitted on our development cases by hand, checked by `python -m tests.triage.evaluate`.
-_WEIGHTS = {"bias": 0.9, "coverage": 0.8, "completeness": 0.4, "flag": 1.2, "unanswered": -0.25, "vague": -0.9}
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a decision rests on. `recognised` counts present complaints; none at all and no flag means abstain."""
+
+    flagged: int
+    unanswered: int
+    recognised: int
+    heard: Heard
 
 
-def confidence(story: Story, level: Level, *, flagged: int, unanswered: int, recognised: int) -> Confidence:
-    """Return the confidence in a level. `recognised` counts present complaints; none at all means abstain."""
-    covered = coverage(story.readings[0])
-    complete = _completeness(story)
-    abstained = recognised == 0 and not flagged
-    score = (
-        _WEIGHTS["bias"]
-        + _WEIGHTS["coverage"] * covered
-        + _WEIGHTS["completeness"] * complete
-        + _WEIGHTS["flag"] * bool(flagged)
-        + _WEIGHTS["unanswered"] * min(unanswered, 3)
-        + _WEIGHTS["vague"] * (recognised == 0)
-    )
-    value = 1 / (1 + math.exp(-score))
-    return Confidence(round(value, 3), round(covered, 3), complete, abstained, _level_set(level, value, abstained))
+def signs(story: Story, level: Level, evidence: Evidence) -> dict[str, float]:
+    """Return what the confidence is made of, each between 0 and 1."""
+    heard, three = evidence.heard, THREE_LEVEL[level]
+    by_wording = {"emergency": heard.emergency, "self-care": heard.self_care}
+    agreed = by_wording.get(three, 1 - heard.emergency - heard.self_care)
+    return {
+        "bias": 1.0,
+        "coverage": coverage(story.readings[0]),
+        "completeness": _completeness(story),
+        "flagged": float(evidence.flagged > 0),
+        "flags": min(evidence.flagged, 4) / 4,
+        "unanswered": min(evidence.unanswered, 3) / 3,
+        "vague": float(evidence.recognised == 0),
+        "agreed": agreed,
+        "familiar": heard.familiar,
+        "emergency": float(three == "emergency"),
+        "self_care": float(three == "self-care"),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def weights() -> Mapping[str, float]:
+    """Return the logistic weights that `python -m tests.triage.calibrate` has learnt; read once."""
+    file = importlib.resources.files("records.triage") / "tables" / "confidence.json"
+    learnt: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))["weights"]
+    return learnt
+
+
+def confidence(story: Story, level: Level, evidence: Evidence) -> Confidence:
+    """Return the confidence in a level, as a probability that was learnt on cases which the reader had not seen."""
+    made_of = signs(story, level, evidence)
+    value = 1 / (1 + math.exp(-sum(weights().get(name, 0.0) * sign for name, sign in made_of.items())))
+    abstained = evidence.recognised == 0 and not evidence.flagged
+    covered, complete = round(made_of["coverage"], 3), made_of["completeness"]
+    return Confidence(round(value, 3), covered, complete, abstained, _level_set(level, value, abstained))
 
 
 def _completeness(story: Story) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from records.triage.confidence import confidence, coverage
+from records.triage.confidence import Evidence, confidence, coverage
 from records.triage.differential import differential
 from records.triage.flags import Flag, flags
 from records.triage.inquiry import Inquiry, inquiries
@@ -38,6 +38,7 @@ class _Decision:
     alerts: tuple[VitalAlert, ...]
     earned: Earned | None
     recognised: tuple[str, ...]
+    heard: Reading
 
 
 _REASON = {
@@ -67,13 +68,7 @@ def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEnco
     decision = _decide(story, known)
     asked = inquiries(story, known, decision.level, decision.earned)
     must, likely = differential(story, known)
-    sure = confidence(
-        story,
-        decision.level,
-        flagged=len(decision.flags) + len(decision.alerts),
-        unanswered=len(decision.earned.unanswered) if decision.earned else 0,
-        recognised=len(decision.recognised),
-    )
+    sure = confidence(story, decision.level, _evidence(decision))
     departments = _departments(story, known, decision)
     titles = {name: concept.title[story.lang] for name, concept in known.lexicon.concepts.items()}
     return Note(
@@ -99,6 +94,15 @@ def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEnco
         summary=summary(story, known.lexicon),
         versions=_versions(intake, known),
         assessed_at=now.isoformat() if now else None,
+    )
+
+
+def _evidence(decision: _Decision) -> Evidence:
+    return Evidence(
+        flagged=len(decision.flags) + len(decision.alerts),
+        unanswered=len(decision.earned.unanswered) if decision.earned else 0,
+        recognised=len(decision.recognised),
+        heard=decision.heard,
     )
 
 
@@ -151,7 +155,7 @@ def _decide(story: Story, known: Pack) -> _Decision:
         reached, reason = Level.SEMI_URGENT, text["abstain"]
     else:
         reached, reason = Level.ROUTINE, text["routine"]
-    decided = _Decision(reached, reason, fired, vital, at_home, complaints)
+    decided = _Decision(reached, reason, fired, vital, at_home, complaints, heard)
     covered = coverage(story.readings[0])
     is_about_no_complaint = not complaints and covered >= WELL_UNDERSTOOD  # "what are the symptoms of a stroke?"
     return decided if is_about_no_complaint or not raises(heard, covered) else _raised(decided, heard, story)

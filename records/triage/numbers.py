@@ -7,7 +7,7 @@ import re
 _WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "a": 1, "an": 1, "couple": 2, "couple of": 2, "a couple of": 2, "few": 3, "a few": 3,
-    "several": 4, "half a": 0.5, "half": 0.5, "fifteen": 15, "twenty": 20, "thirty": 30,
+    "several": 4, "half a": 0.5, "half an": 0.5, "half": 0.5, "fifteen": 15, "twenty": 20, "thirty": 30,
 }  # fmt: skip
 _HAN = {
     "一": 1,

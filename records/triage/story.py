@@ -168,6 +168,8 @@ def _filled(given: Vitals, stated: Vitals) -> Vitals:
 
 
 FEVER_FROM_C, HIGH_FEVER_FROM_C = 38.0, 39.3
+# Grade 2 hypertension (ESC 2018); below it one reading says little.
+HIGH_SYSTOLIC, HIGH_DIASTOLIC = 160, 100
 
 
 HIGH_SUGAR_MMOL, LOW_SUGAR_MMOL = 14.0, 3.5
@@ -182,10 +184,14 @@ def _sugar_finding(glucose: float | None) -> dict[str, tuple[Quote, ...]]:
 
 def _measured_findings(vitals: Vitals) -> dict[str, tuple[Quote, ...]]:
     """Findings that a number establishes without words; they carry no quote."""
-    temperature = vitals.temperature_c
-    if temperature is None or temperature < FEVER_FROM_C:
-        return {}
-    return {"fever": (), "high_fever": ()} if temperature >= HIGH_FEVER_FROM_C else {"fever": ()}
+    found: dict[str, tuple[Quote, ...]] = {}
+    if vitals.temperature_c is not None and vitals.temperature_c >= FEVER_FROM_C:
+        found["fever"] = ()
+        if vitals.temperature_c >= HIGH_FEVER_FROM_C:
+            found["high_fever"] = ()
+    if (vitals.systolic_bp or 0) >= HIGH_SYSTOLIC or (vitals.diastolic_bp or 0) >= HIGH_DIASTOLIC:
+        found["high_bp"] = ()
+    return found
 
 
 def _is_pregnant(intake: Intake, present: Mapping[str, tuple[Quote, ...]], told_sex: str | None) -> bool | None:

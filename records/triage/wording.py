@@ -54,25 +54,28 @@ class Reading:
     leading: Quote | None
 
 
-# Found by leaving one case set out at a time. Where rules understood most clauses, the wording must be plainer to
-# outvote them; a run of sentences says less than the whole.
+# Found by leaving one case set out at a time (README "Figures"). Where rules understood most clauses, the wording must
+# be plainer to outvote them, and where they understood none it is the only reader; a run of sentences says less than
+# the whole. Of words that training never saw, a third must be known before their letters count.
 WELL_UNDERSTOOD = 0.85
-_RAISES = {True: (0.7, 0.92), False: (0.55, 0.85)}
-_FAMILIAR = 0.5
+_RAISES_WELL, _RAISES_PARTLY, _RAISES_ALONE = (0.75, 0.95), (0.6, 0.9), (0.4, 0.7)
+_FAMILIAR, _FAMILIAR_AT_HOME = 0.35, 0.5
 
 
 def raises(heard: Reading, coverage: float) -> bool:
     """Return whether the wording makes an emergency of a story in which rules found less."""
-    whole, part = _RAISES[coverage >= WELL_UNDERSTOOD]
     if heard.familiar < _FAMILIAR:
         return False
+    whole, part = _RAISES_ALONE if coverage == 0 else _RAISES_PARTLY
+    if coverage >= WELL_UNDERSTOOD:
+        whole, part = _RAISES_WELL
     return heard.emergency > whole or heard.part > part
 
 
 def forbids_self_care(heard: Reading) -> bool:
     """Return whether the wording sounds too grave to stay at home with: staying there takes two readers' word."""
     doctor = 1 - heard.emergency - heard.self_care
-    return heard.familiar >= _FAMILIAR and max(heard.emergency, doctor) > heard.self_care
+    return heard.familiar >= _FAMILIAR_AT_HOME and max(heard.emergency, doctor) > heard.self_care
 
 
 def features(plain: str) -> set[str]:
@@ -120,7 +123,11 @@ def bucket(feature: str) -> int:
 @functools.lru_cache(maxsize=1)
 def head() -> Head:
     """Return the trained weights; read once."""
-    data = (importlib.resources.files("records.triage") / "tables" / "wording.bin").read_bytes()
+    return read_head((importlib.resources.files("records.triage") / "tables" / "wording.bin").read_bytes())
+
+
+def read_head(data: bytes) -> Head:
+    """Return the weights of a file that `pack_head` wrote."""
     line, _, weights = data.partition(b"\n")
     said = json.loads(line)
     emergency, self_care, vocabulary = weights[:BUCKETS], weights[BUCKETS : 2 * BUCKETS], weights[2 * BUCKETS :]
