@@ -134,13 +134,14 @@ def _statement(unit: Unit, request: Request, interaction: str) -> Statement:
 async def _search(unit: Unit, requests: Sequence[Request]) -> list[SearchResult | None]:
     found: list[SearchResult | None] = [None] * len(requests)
     asked = [(n, Asked(r.actor, r.query, r.page)) for n, r in enumerate(requests) if r.query is not None]
-    by_token = [each for each in asked if token_asked(each[1].query) is not None]
-    others = [each for each in asked if token_asked(each[1].query) is None]
-    for portion in [by_token, *_portions(others)] if len(unit.index_keys) == 1 else _portions(asked):
-        if portion:
-            results = await run_plain(unit, _statement(unit, requests[0], "s"), [each for _, each in portion])
-            for (n, _), result in zip(portion, results, strict=True):
-                found[n] = result
+    is_lookup = requests[0].is_lookup and len(unit.index_keys) == 1
+    by_token = [each for each in asked if is_lookup and token_asked(each[1].query) is not None]
+    others = [each for each in asked if each not in by_token]
+    for portion in [by_token, *_portions(others)] if by_token else _portions(others):
+        statement = _statement(unit, requests[0], "s")
+        results = await run_plain(unit, statement, [each for _, each in portion], by_token=portion is by_token)
+        for (n, _), result in zip(portion, results, strict=True):
+            found[n] = result
     return found
 
 

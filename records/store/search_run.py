@@ -83,13 +83,13 @@ def token_asked(query: Query) -> str | None:
             return None
 
 
-async def run_plain(unit: Unit, statement: Statement, asked: Sequence[Asked]) -> list[SearchResult]:
-    """Give the first pages of several plain searches of one type in one statement; keys fetched by one query."""
-    texts = [text for each in asked if (text := token_asked(each.query)) is not None]
-    if len(texts) == len(asked) and len(statement.blinds.keys) == 1:
-        sql = _by_tokens_sql(statement, asked, statement.blinds.tokens(texts))
-    else:
-        sql = _branches_sql(statement, asked)
+async def run_plain(unit: Unit, statement: Statement, asked: Sequence[Asked], *, by_token: bool) -> list[SearchResult]:
+    """
+    Give the first pages of several plain searches of one type in one statement; keys fetched by one query.
+
+    `by_token` says that each is by one token, of one live index key, that few resources have.
+    """
+    sql = (_by_tokens_sql if by_token else _branches_sql)(statement, asked)
     records = await unit.raw.fetch(sql, *statement.values)
     opened = {s.row: s for s in await opened_all(unit, list({r["row"]: r for r in records}.values()))}
     by_number: dict[int, list[Any]] = {}
@@ -107,8 +107,13 @@ async def run_plain(unit: Unit, statement: Statement, asked: Sequence[Asked]) ->
     return found
 
 
-def _by_tokens_sql(statement: Statement, asked: Sequence[Asked], tokens: Sequence[bytes]) -> str:
-    """One plan for any number of searches, each by one token: a branch for each costs PostgreSQL its own start."""
+def _by_tokens_sql(statement: Statement, asked: Sequence[Asked]) -> str:
+    """
+    One plan for any number of searches: a branch for each costs PostgreSQL its own start.
+
+    It does not know how many rows a token has that is no constant, so `gender=female` would be sorted as a whole.
+    """
+    tokens = statement.blinds.tokens(text for each in asked if (text := token_asked(each.query)) is not None)
     conditions = _conditions(statement, replace(asked[0].query, where=()), asked[0].page)
     most = statement.bind(max(each.query.count for each in asked) + 1)
     return (

@@ -78,12 +78,15 @@ class TestTogether:
     async def test_searches_by_one_token_and_others_keep_apart(self, store: Store) -> None:
         await _created(store, 3)
         asked = [
+            ("identifier=urn:x|2", [2]), ("identifier=urn:x|1", [1]), ("identifier=urn:x|9", []),
+            ("identifier=urn:x|1,urn:x|2", [1, 2]), ("identifier=urn:x|0&_count=1", [0]),
             ("gender=male", []), (f"_id={_named(1)['id']}", [1]), ("family:exact=Family2", [2]),
             ("active=true", [0, 1]), ("active=true&_count=1", [0]), ("gender=none", []),
             ("active=true,false", [0, 1, 2]),
         ]  # fmt: skip
         for n in range(3):
-            changed = _request(n, id=_named(n)["id"], resource=_named(n, active=n < 2))
+            identifier = [{"system": "urn:x", "value": str(n)}]
+            changed = _request(n, id=_named(n)["id"], resource=_named(n, active=n < 2, identifier=identifier))
             assert await store.database.resource_groups.update(changed) is not None
         around = Surroundings(NOW, "https://here/fhir", is_strict=True)
         requests = []
@@ -93,8 +96,8 @@ class TestTogether:
         found = await asyncio.gather(*(store.database.resource_groups.search(request) for request in requests))
         answers = [r for r in found if r is not None]
         assert [[m.id for m in r.matches] for r in answers] == [[_named(n)["id"] for n in ns] for _, ns in asked]
-        assert [r.total for r in answers] == [0, 1, 1, 2, None, 0, 3]
-        assert [r.next_page is not None for r in answers] == [False] * 4 + [True] + [False] * 2
+        assert [r.total for r in answers] == [1, 1, 0, 2, 1, 0, 1, 1, 2, None, 0, 3]
+        assert [r.next_page is not None for r in answers] == [False] * 9 + [True] + [False] * 2
 
     async def test_each_update_makes_its_own_version(self, store: Store) -> None:
         await _created(store, 8)
