@@ -13,6 +13,8 @@ from records.store.rotation import SETTLED_AFTER, Rotation
 from records.store.unit import Unit
 from tests.records.store.conftest import SYSTEM, Store, use_first_layout
 
+pytestmark = pytest.mark.oldest_postgres
+
 ALL = Access("client-1", {"Patient": (Grant(frozenset("cruds")),)})
 FAMILY, TEXT = "Patient.name.family", "Patient.name.text"
 LONG = "Wolfeschlegelsteinhausen"
