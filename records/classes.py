@@ -40,8 +40,9 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "client_assertion": _columns(open="tenant_id client_id jti expires_at"),
     "consent": _columns(open="tenant_id visit_id number scope given text_version at actor_kind actor_id"),
     "consent_rule": _columns(
+        keyed="needs coded",
         open="tenant_id row number patient_id depth is_permit valid_from valid_until actors purposes classes data "
-        "is_related",
+        "is_related data_from data_until",
     ),
     "erasure": _columns(open="tenant_id id patient_id erased_at basis receipt"),
     "event": _columns(open="tenant_id id transaction_id topic body at"),

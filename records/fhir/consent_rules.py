@@ -4,8 +4,8 @@ What a Consent permits and denies, as rules that a query can decide by (FHIR R4 
 A rule applies to a resource when each of its restrictions is empty or fits. Of one Consent the deepest applicable rules
 decide, a denial among them wins; of several Consents a denial wins. No applicable rule means permitted.
 
-What the rules cannot express (a code, a security label, a period of the data) makes them careful: a denial then covers
-more than was written, a permission nothing.
+What the rules cannot express (a code without system, a class of another list) makes them careful: a denial then covers
+more than was written, a permission nothing, nor does a permission below it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from records.fhir import terminology as t
+from records.fhir.coded import code_text, protected_as
 from records.fhir.dates import EARLIEST, LATEST, parse
 from records.fhir.index import reference_target
 
@@ -28,7 +29,6 @@ READING = frozenset(("access", "disclose", "use"))
 # Exceptions of exceptions of exceptions; a Consent of a form has two levels.
 MAX_DEPTH = 8
 MAX_RULES = 200
-_UNDECIDED = ("code", "securityLabel", "dataPeriod")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class ConsentRule:
     """`Encounter/e1`."""
     is_related: bool = False
     """Also what refers to the data."""
+    needs: tuple[tuple[str, ...], ...] = ()
+    """Texts of coded.py: the resource has one of each group."""
+    data_from: datetime | None = None
+    data_until: datetime | None = None
+    """What the data's own dates lie in: of a denial any of them, of a permission all; both or neither are there."""
 
 
 def rules_of(consent: Json) -> list[ConsentRule]:
@@ -64,22 +69,30 @@ def rules_of(consent: Json) -> list[ConsentRule]:
     return found[:MAX_RULES]
 
 
-def _rules(provision: Json, parent: ConsentRule, default: bool | None) -> Iterator[ConsentRule]:
-    """The rule of a provision, then those of its exceptions; `default` is its kind when it does not tell."""
+def _rules(
+    provision: Json, parent: ConsentRule, default: bool | None, is_sure: bool = True
+) -> Iterator[ConsentRule]:
+    """
+    The rule of a provision, then those of its exceptions; `default` is its kind when it does not tell.
+
+    `is_sure` says that what stands above restricts to just what was written.
+    """
     depth = parent.depth + 1
     kind = {"permit": True, "deny": False}.get(provision.get("type", ""), default)
     rule = _restricted(provision, parent, depth, kind is not False)
-    if kind is not None and _concerns_reading(provision) and (not kind or _is_decidable(provision)):
+    is_sure = is_sure and _is_decidable(provision)
+    if kind is not None and _concerns_reading(provision) and (not kind or is_sure):
         yield rule
     if depth < MAX_DEPTH:
         for exception in provision.get("provision", []):
-            yield from _rules(exception, rule, default=None if kind is None else not kind)
+            yield from _rules(exception, rule, None if kind is None else not kind, is_sure)
 
 
 def _restricted(provision: Json, parent: ConsentRule, depth: int, is_permit: bool) -> ConsentRule:
     period = provision.get("period", {})
     start, end = parse(period.get("start", "")), parse(period.get("end", ""))
     data, is_related = _data(provision)
+    data_from, data_until = _data_period(provision, parent)
     return ConsentRule(
         depth, is_permit,
         max(parent.valid_from, start.low) if start else parent.valid_from,
@@ -88,6 +101,7 @@ def _restricted(provision: Json, parent: ConsentRule, depth: int, is_permit: boo
         _both(parent.purposes, _optional(c["code"] for c in provision.get("purpose", []) if "code" in c)),
         _both(parent.classes, _classes(provision, is_permit)),
         _both(parent.data, data), is_related or parent.is_related,
+        (*parent.needs, *_needs(provision, is_permit)), data_from, data_until,
     )  # fmt: skip
 
 
@@ -135,7 +149,35 @@ def _concerns_reading(provision: Json) -> bool:
 
 
 def _is_decidable(provision: Json) -> bool:
-    return not any(name in provision for name in _UNDECIDED)
+    codes_tell = all("system" in c and "code" in c for c in _named_codes(provision))
+    labels_tell = all("system" in c and "code" in c for c in provision.get("securityLabel", []))
+    period = provision.get("dataPeriod")
+    return codes_tell and labels_tell and (period is None or "start" in period or "end" in period)
+
+
+def _named_codes(provision: Json) -> list[Json]:
+    """The codings of a provision's codes; a concept without any is a coding that does not tell."""
+    return [coding for concept in provision.get("code", []) for coding in concept.get("coding") or [{}]]
+
+
+def _needs(provision: Json, is_permit: bool) -> Iterator[tuple[str, ...]]:
+    """A denial covers what has one of its labels, a permission what has all of them."""
+    if not _is_decidable(provision):
+        return
+    if codes := _named_codes(provision):
+        yield tuple(code_text(c["system"], c["code"]) for c in codes)
+    labels = [protected_as(label, is_permit) for label in provision.get("securityLabel", [])]
+    if labels:
+        yield from labels if is_permit else [tuple(text for texts in labels for text in texts)]
+
+
+def _data_period(provision: Json, parent: ConsentRule) -> tuple[datetime | None, datetime | None]:
+    period = provision.get("dataPeriod", {})
+    start, end = parse(period.get("start", "")), parse(period.get("end", ""))
+    if start is None and end is None:
+        return parent.data_from, parent.data_until
+    low, high = start.low if start else EARLIEST, end.high if end else LATEST
+    return max(parent.data_from or low, low), min(parent.data_until or high, high)
 
 
 def _codings(concept: Json) -> list[tuple[str, str]]:

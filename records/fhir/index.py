@@ -14,6 +14,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 
+from records.fhir.coded import coded_texts
 from records.fhir.dates import Interval, parse
 from records.fhir.model import SearchParameter
 from records.fhir.parameters import Source, concrete, indexed_values, parameters, sources, walk
@@ -49,12 +50,14 @@ class Index:
     references: set[tuple[str, str, str]] = field(default_factory=set)
     """(key, target type or '', id or absolute URL)"""
     quantities: set[tuple[str, Decimal, Decimal]] = field(default_factory=set)
+    coded: frozenset[str] = frozenset()
+    """Codes and security labels, by which Consents decide (coded.py)."""
 
 
 def index_of(resource: Json) -> Index:
     """Give the index rows of a valid resource."""
     type_ = resource["resourceType"]
-    index = Index()
+    index = Index(coded=coded_texts(resource))
     for kind, source, found in indexed_values(type_, resource):
         _add(index, kind, source, found)
     for code, parameter in _composites(type_):

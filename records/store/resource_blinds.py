@@ -47,13 +47,17 @@ class Blinds:
 
     def marks(self, index: Index) -> bytes | None:
         """Give a resource's `present`: 8 bytes of each element that has a value; the newest key's come first."""
-        found = [
-            blind_index.mark(key, FIELD, presence(each))
-            for key in reversed(self.keys)
-            if key.layout != ROW_FOR_EACH
-            for each in sorted((INDEXED, *index.present))
-        ]
+        found: list[bytes] = []
+        for key in reversed(self.keys):
+            if key.layout != ROW_FOR_EACH:
+                found += [blind_index.mark(key, FIELD, presence(each)) for each in sorted((INDEXED, *index.present))]
+                found += _code_marks(key, index.coded)
         return b"".join(found) or None
+
+    def coded(self, texts: Iterable[str]) -> bytes:
+        """Give the marks of codes under each key, of which a resource with one of them has one."""
+        found = list(texts)
+        return b"".join(mark for key in reversed(self.keys) for mark in _code_marks(key, found))
 
     def string(self, key: str, text: str, is_exact: bool) -> Sought:
         """Give what rows of a string have that begins with a normalised text, or was written as `text`."""
@@ -83,6 +87,11 @@ class Blinds:
             for each in self.keys if each.layout != ROW_FOR_EACH for key in keys
         ]  # fmt: skip
         return tokens, marks
+
+
+def _code_marks(key: DataKey, texts: Iterable[str]) -> list[bytes]:
+    """As marks of elements, but not kept with the key: there are as many codes as clients think of."""
+    return [found[: blind_index.MARK_BYTES] for found in blind_index.tokens(key, FIELD, sorted(texts))]
 
 
 def _row(key: DataKey, string: String) -> bytes:

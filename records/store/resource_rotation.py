@@ -6,6 +6,7 @@ from records.crypto.blind_index import MARK_BYTES, ROW_FOR_EACH
 from records.crypto.envelope import DataKey
 from records.fhir import text as fhir_text
 from records.fhir.index import index_of
+from records.store.consent_rules import rewrite_rules
 from records.store.resource_rows import REINDEX, IndexRows, joined, opened
 from records.store.unit import Unit
 
@@ -29,9 +30,14 @@ async def reindex_resources(unit: Unit, newest: DataKey, limit: int) -> int:
     rows = (await unit.connection.execute(query.bindparams(limit=limit))).mappings().all()
     if not rows:
         return 0
-    index = [IndexRows(unit, index_of(fhir_text.loads((await opened(unit, row)).content))) for row in rows]
+    stored = [await opened(unit, row) for row in rows]
+    contents = [fhir_text.loads(each.content) for each in stored]
+    index = [IndexRows(unit, index_of(content)) for content in contents]
     marks = [each.present for each in index]
     await unit.raw.execute(REINDEX, unit.actor.tenant_id, [row["row"] for row in rows], marks, *joined(index))
+    for each, content in zip(stored, contents, strict=True):
+        if each.type == "Consent":
+            await rewrite_rules(unit, each, content)
     return len(rows)
 
 

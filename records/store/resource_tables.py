@@ -108,5 +108,9 @@ consent_rule = Table(
     Column("valid_until", DateTime(timezone=True), nullable=False),
     *(Column(name, ARRAY(Text), nullable=True) for name in ("actors", "purposes", "classes", "data")),
     Column("is_related", Boolean, nullable=False),
+    # Marks of codes and labels, a group an element: the resource has one of each group. `coded` marks who can tell.
+    Column("needs", ARRAY(LargeBinary), nullable=True), Column("coded", LargeBinary, nullable=True),
+    Column("data_from", DateTime(timezone=True), nullable=True),
+    Column("data_until", DateTime(timezone=True), nullable=True),
     PrimaryKeyConstraint("tenant_id", "row", "number"), _of_resource(), Index(None, "tenant_id", "patient_id"),
 )  # fmt: skip

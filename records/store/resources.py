@@ -129,16 +129,17 @@ class Resources:
 
     async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
         """Give one version. Raises ResourceUnknown; ResourceGone for the version that deleted it."""
-        return await find_version(self._unit, self._statement(access, "r"), (type_, id_), version)
+        return await find_version(self._unit, self._statement(access, "r", at_history=True), (type_, id_), version)
 
     async def history(self, access: Access, query: HistoryQuery, page: Page) -> HistoryPage:
         """Give one page of versions, newest first. Raises ResourceUnknown for one that the client may not see."""
         if query.id is not None:
-            statement = self._statement(access, "r")
+            statement = self._statement(access, "r", at_history=True)
             (type_,) = query.types
             condition = f"r.type = {statement.bind(type_)} and r.id = {statement.bind(query.id)}"
             await self._visible_row(statement, type_, condition)
-        return await find_history(self._unit, self._statement(access, "r"), query, page)
+        statement = self._statement(access, "r", at_history=True)
+        return await find_history(self._unit, statement, query, page)
 
     async def search(self, access: Access, queries: Sequence[Query], page: Page) -> SearchResult:
         """Give one page of what the client may see and any of the queries, one a type, asks for."""
@@ -148,8 +149,8 @@ class Resources:
         """Give the page that a link of this client stands for at an address. Raises BadSearch."""
         return await open_page(self._unit, client_id, path, token)
 
-    def _statement(self, access: Access, interaction: str) -> Statement:
-        return Statement(self._tenant, access, Blinds(self._unit.index_keys), interaction)
+    def _statement(self, access: Access, interaction: str, at_history: bool = False) -> Statement:
+        return Statement(self._tenant, access, Blinds(self._unit.index_keys), interaction, at_history)
 
     async def lock_criteria(self, criteria: str) -> None:
         """Take turns with other conditional writes on the same criteria until this unit ends (records.md §11: 1)."""

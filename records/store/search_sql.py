@@ -31,7 +31,7 @@ from records.fhir.query import (
     Tokens,
     Updated,
 )
-from records.store.consent_rules import EXEMPT, consented
+from records.store.consent_rules import EXEMPT, Looked, consented
 from records.store.resource_blinds import Blinds
 
 # {low} and {high} are the resource's, {a} and {b} the searched interval's (FHIR R4 §3.1.1.4.5)
@@ -57,6 +57,8 @@ class Statement:
     blinds: Blinds
     interaction: str = "s"
     """SMART v2 letter that the client needs on every type that the statement touches."""
+    at_history: bool = False
+    """It shows earlier versions too."""
     values: list[Any] = field(default_factory=list)
     _aliases: int = 0
     _bound: dict[str, str] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Statement:
         """Give the predicate that no Consent hides a resource. Broken glass shows it to readers, not to writers."""
         if type_ in EXEMPT or (self.access.breaks_glass and self.interaction in ("r", "s")):
             return "true"
-        return consented(alias, self.access, self._bind_once)
+        return consented(Looked(alias, self.at_history), self.access, self._bind_once)
 
     def _bind_once(self, value: Any) -> str:
         """The same value is one parameter, however many branches look at it."""

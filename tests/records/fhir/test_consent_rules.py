@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from records.fhir.coded import CONFIDENTIALITY, code_text, label_text
 from records.fhir.consent_rules import ConsentRule, rules_of
 from records.fhir.dates import EARLIEST, LATEST, parse
 
 SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
 ORG = {"role": {"text": "x"}, "reference": {"reference": "Organization/o1"}}
 HIS = {"role": {"text": "x"}, "reference": {"identifier": {"system": "urn:teleconsult:client", "value": "his"}}}
+LABELS = [{"system": "u", "code": "1"}, {"system": "u", "code": "2"}]
+NEW_YEAR = parse("2024-01-01T00:00:00Z").low  # type: ignore[union-attr]  # it is a date
 TYPES = "http://hl7.org/fhir/resource-types"
 
 
@@ -65,6 +68,29 @@ CASES: list[tuple[str, dict[str, Any], list[ConsentRule]]] = [
     ("a denial of what we cannot tell covers more", consent(deny(code=[{"text": "HIV"}])), [rule(0, False)]),
     ("a permission of what we cannot tell permits nothing", consent(deny(provision=[permit(code=[{"text": "x"}])])),
      [rule(0, False)]),
+    ("codes with their systems", consent(deny(code=[{"coding": [{"system": "u", "code": "a"}]},
+                                                    {"coding": [{"system": "u", "code": "b"}]}])),
+     [rule(0, False, needs=((code_text("u", "a"), code_text("u", "b")),))]),
+    ("a code without a system", consent(deny(code=[{"coding": [{"code": "a"}]}])), [rule(0, False)]),
+    ("an exception has the codes of both", consent(deny(code=[{"coding": [{"system": "u", "code": "a"}]}], provision=[
+        permit(code=[{"coding": [{"system": "u", "code": "b"}]}])])),
+     [rule(0, False, needs=((code_text("u", "a"),),)),
+      rule(1, True, needs=((code_text("u", "a"),), (code_text("u", "b"),)))]),
+    ("nothing is permitted below what we cannot tell",
+     consent(deny(provision=[permit(code=[{"text": "x"}], provision=[deny(provision=[permit(actor=[ORG])])])])),
+     [rule(0, False), rule(2, False)]),
+    ("restricted and more is denied", consent(deny(securityLabel=[{"system": CONFIDENTIALITY, "code": "R"}])),
+     [rule(0, False, needs=((label_text(CONFIDENTIALITY, "R"), label_text(CONFIDENTIALITY, "V")),))]),
+    ("low and less is permitted", consent(permit(securityLabel=[{"system": CONFIDENTIALITY, "code": "L"}])),
+     [rule(0, True, needs=((label_text(CONFIDENTIALITY, "U"), label_text(CONFIDENTIALITY, "L")),))]),
+    ("one label denies, all permit", consent(deny(securityLabel=LABELS, provision=[permit(securityLabel=LABELS)])),
+     [rule(0, False, needs=((label_text("u", "1"), label_text("u", "2")),)),
+      rule(1, True, needs=((label_text("u", "1"), label_text("u", "2")), (label_text("u", "1"),),
+                           (label_text("u", "2"),)))]),
+    ("a period of the data", consent(deny(dataPeriod={"start": "2024-01-01T00:00:00Z"}, provision=[
+        permit(dataPeriod={"end": "2024-12-31T23:59:59Z"})])),
+     [rule(0, False, data_from=NEW_YEAR, data_until=LATEST),
+      rule(1, True, data_from=NEW_YEAR, data_until=parse("2024-12-31T23:59:59Z").high)]),  # type: ignore[union-attr]
     ("a class of another system denies more", consent(deny(**{"class": [{"system": "urn:x", "code": "y"}]})),
      [rule(0, False)]),
     ("a class of another system permits nothing", consent(permit(**{"class": [{"system": "urn:x", "code": "y"}]})),

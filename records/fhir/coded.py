@@ -1,0 +1,61 @@
+"""
+Every code that a resource holds, and its security labels, as texts to blind: Consents decide by them. Pure.
+
+They become marks in `resource.present`, not index rows: nobody searches by them, and a Consent asks about one resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Json = dict[str, Any]
+# Every resource's: tells "has no such code" from "was written before codes were marked".
+CODED = "coded\x1f"
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_RANKS = ("U", "L", "M", "N", "R", "V")  # HL7 v3 Confidentiality, from the least protected
+# A Questionnaire with thousands of options would make the row long; who holds more than this is held for coded in all.
+MAX_CODES = 500
+
+
+def coded_texts(resource: Json) -> frozenset[str]:
+    """Give the texts of a resource; none, not even CODED, for one with too many codes to tell."""
+    codes = {code_text(system, code) for system, code in _codings(resource)}
+    labels = {label_text(c.get("system", ""), c.get("code", "")) for c in resource.get("meta", {}).get("security", [])}
+    return frozenset({CODED} | codes | labels) if len(codes) + len(labels) <= MAX_CODES else frozenset()
+
+
+def code_text(system: str, code: str) -> str:
+    """Give the text of a coding anywhere in a resource."""
+    return f"{CODED}c{system}|{code}"
+
+
+def label_text(system: str, code: str) -> str:
+    """Give the text of a security label."""
+    return f"{CODED}l{system}|{code}"
+
+
+def protected_as(label: Mapping[str, str], is_permit: bool) -> tuple[str, ...]:
+    """
+    Give the texts of the labels that a provision's label covers.
+
+    Confidentiality is a high-water mark: a denial of R covers R and what is protected more, a permission R and less.
+    """
+    system, code = label.get("system", ""), label.get("code", "")
+    if system != CONFIDENTIALITY or code not in _RANKS:
+        return (label_text(system, code),)
+    place = _RANKS.index(code)
+    return tuple(label_text(system, c) for c in (_RANKS[: place + 1] if is_permit else _RANKS[place:]))
+
+
+def _codings(value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _codings(item)
+    elif isinstance(value, dict):
+        system, code = value.get("system"), value.get("code")
+        if isinstance(system, str) and isinstance(code, str):
+            yield system, code
+        for name, child in value.items():
+            if isinstance(child, dict | list) and name != "meta":
+                yield from _codings(child)
