@@ -17,7 +17,7 @@ from tests.fakes.hospital import SYSTEM, Caller, Hospital, hospital
 from tests.records.fhir.test_consent_rules import consent, deny, permit
 
 RANKS = "ULMNRV"
-EXAMPLES = int(os.environ.get("TELECONSULT_TEST_CONSENTS", "8"))  # 30 requests each; README tells of a longer run
+EXAMPLES = int(os.environ.get("TELECONSULT_TEST_CONSENTS", "4"))  # 30 requests each; README tells of a longer run
 FACTS = {"hiv": ("R", 2024), "flu": ("N", 2023), "cut": ("L", 2022)}  # code of a resource and its id: label, year
 
 
@@ -177,6 +177,7 @@ def is_hidden(provision: dict[str, Any], id_: str) -> bool:
 class TestProperty:
     """Whatever provisions are nested, the queries decide as a plain reading does, and no byte of the rest leaves."""
 
+    @pytest.mark.timeout(600)
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(provision=provisions(2))
     def test_queries_decide_as_a_plain_reading(self, reader: Caller, provision: dict[str, Any]) -> None:
