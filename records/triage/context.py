@@ -57,7 +57,7 @@ _FIRST_PERSON = re.compile(
     r" i (?!(?:think|believ|am worri|notic|see|found|call|took|gave|tri|brought|want|wonder|bring))\w+| me\b|我(?!妈|爸|老|儿|女|家|孩|宝|爷|奶|弟|妹|哥|姐|朋|外|们|丈|妻|先|太|媳|姥|婆|公|岳|同|室|想|怀疑|担心|觉得|发现|带|给|该|要|是)"  # noqa: E501
 )
 _HAS_HAD = re.compile(
-    r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|患|死于|去世|得过|得|有|感冒|生病|确诊|也"  # noqa: E501
+    r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|患|死于|去世|得过|过,|得|有|感冒|生病|确诊|也"  # noqa: E501
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from records.triage.intake import Consciousness, Vitals
 from records.triage.numerals import HAN_VALUE, han_value
 
-_LINK = r"(?:\s*(?:rate|level|levels|readings?|is|are|was|were|of|at|to|in|the|now|about|around|only|up|down|dropped|dropping|drops|fell|falling|low|high|recorded|found|noted|measures|measured|reads|shows|showing|sat|sats|ra|room air|on|off|显示|into|as|约|为|有|是|在|到|只有|都|升到|掉到|降到|降至|升至|高达|大概|才|竟然|居然|飙到|飙|冲到|窜到|量了|量得|测了|测得|测出来|测|仪|未吸氧|吸空气|超过|波动|最高|最低|快|[:=：,~≈()]))*\s*"
+_LINK = r"(?:\s*(?:rate|level|levels|readings?|is|are|was|were|of|at|to|in|the|now|about|around|only|up|down|dropped|dropping|drops|fell|falling|low|high|recorded|found|noted|measures|measured|reads|reading|machine|monitor|cuff|says?|said|shows|showing|sat|sats|ra|room air|on|off|显示|into|as|约|为|有|是|在|到|只有|都|升到|掉到|降到|降至|升至|高达|大概|才|竟然|居然|飙到|飙|冲到|窜到|量了|量得|测了|测得|测出来|测|仪|未吸氧|吸空气|超过|波动|最高|最低|快|[:=：,~≈()]))*\s*"
 _PER_MINUTE = r"(?!\d)(?!\s*(?:/(?!\s*(?:min|m\b|分))|%|天|小时|hour|day|mins?\b|mg|kg|cm|mm\b|ml|weeks?|yo\b|y/o|y\b))"
 _PRESSURE = r"(\d{2,3})\s*(?:/|over|-)\s*\d{2,3}"
 _BP = r"(?:\b(?:ni)?bp(?![a-z])|\bblood pressures?|\bhypotensive|\bhypertensive|血压)"
