@@ -163,6 +163,16 @@ static int jumps(uint16_t sequence, uint16_t last)
     return step > MAX_DROPOUT || step < -MAX_DROPOUT;
 }
 
+/* The picture numbers of a copied payload go on where the stream before ended. */
+static void lead_pictures(relay_output *o, const packet_in *in, uint8_t *payload, uint16_t sequence, int again)
+{
+    int size = in->h.payload_end - in->h.payload_at;
+    int is_newest = !again && (!o->packets || (int16_t)(sequence - o->last_sequence) > 0);
+    if (is_newest && o->pictures_follow && size > 0 && relay_starts_keyframe(o->stream->codec, payload, size))
+        begin_pictures(o, payload, size);
+    number_pictures(o, payload, size, is_newest);
+}
+
 static void write_packet(relay *r, relay_output *o, const packet_in *in, int again)
 {
     relay_peer *peer = o->peer;
@@ -195,6 +205,8 @@ static void write_packet(relay *r, relay_output *o, const packet_in *in, int aga
         n += payload = red;
     } else {
         memcpy(p + n, in->data + in->h.payload_at, (size_t)payload);
+        if (o->stream->codec == RELAY_VP8 || o->stream->codec == RELAY_VP9)
+            lead_pictures(o, in, p + n, sequence, again);
         n += payload;
     }
     if (r->protect(peer->tx, p, &n) != 0) {
@@ -235,6 +247,9 @@ static int take_over(relay_output *o, int is_keyframe)
         o->last_timestamp = old->last_timestamp;
         o->sent_at = old->sent_at;
         o->follows = old->packets > 0;
+        o->last_picture = old->last_picture;
+        o->last_level = old->last_level;
+        o->pictures_follow = 1;
     }
     return 1;
 }

@@ -57,6 +57,8 @@ struct relay {
 
 typedef struct { int offset, size; const uint8_t *data; } red_frame;
 
+typedef struct { int picture, is_wide, level; } picture_places; /* offsets in a payload, 0 for none */
+
 uint16_t get16(const uint8_t *p);
 uint32_t get32(const uint8_t *p);
 void put16(uint8_t *p, uint16_t v);
@@ -73,6 +75,9 @@ int64_t extend16(uint16_t sequence, int64_t near);
 
 int red_split(const uint8_t *payload, int size, red_frame *frames, int *own_at);
 int red_join(const relay_output *o, const rtp_header *h, const uint8_t *own, uint8_t *p);
+
+void begin_pictures(relay_output *o, const uint8_t *payload, int size); /* another stream's first key frame */
+void number_pictures(relay_output *o, uint8_t *payload, int size, int is_newest);
 
 void forward(relay *r, relay_stream *s, uint8_t *data, int size, double now);
 void tap(relay_stream *s, const uint8_t *data, int size, double now);

@@ -206,6 +206,7 @@ relay_output *relay_add_output(relay_stream *stream)
     if (!o)
         return NULL;
     o->stream = stream;
+    o->last_picture = o->last_level = -1;
     stream->outputs[stream->output_count++] = o;
     return o;
 }

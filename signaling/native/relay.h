@@ -88,6 +88,7 @@ struct relay_output {
     uint8_t mid[16];
     uint8_t passed[16]; /* the relay's own number -> this subscriber's id */
     int red_payload_type, copy_count, copies[RELAY_MAX_COPIES]; /* packets back, farthest first; count 0 sends plain */
+    int picture_offset, level_offset, last_picture, last_level, pictures_follow; /* last ones as sent, -1 for none */
 };
 
 typedef struct {

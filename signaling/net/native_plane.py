@@ -33,6 +33,9 @@ KINDS = (Datagram.JUNK, Datagram.STUN, Datagram.DTLS, Datagram.RTP, Datagram.RTC
 DROPS = (
     "junk", "stranger", "before_keys", "srtp", "srtcp", "rtp", "repeated", "protect", "send", "leftover",
 )  # fmt: skip
+FOLLOWED = (
+    "packets", "octets", "rtx_sequence", "last_sequence", "last_timestamp", "sent_at", "last_picture", "last_level",
+)  # fmt: skip
 MOST = 2048  # datagrams a poll; then control and timers are served at full load too
 
 
@@ -175,9 +178,10 @@ class NativeOutput:
 
     def follow(self, old: "NativeOutput") -> None:
         """Go on with another output's numbers: same SSRC, so a number must not come twice under SRTP."""
-        for name in ("packets", "octets", "rtx_sequence", "last_sequence", "last_timestamp", "sent_at"):
+        for name in FOLLOWED:
             setattr(self.c, name, getattr(old.c, name))
         self.c.follows = int(old.c.packets > 0)
+        self.c.pictures_follow = 1
 
 
 class NativeTable:

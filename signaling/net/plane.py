@@ -315,7 +315,8 @@ class Plane:
             output.begin(header, now)
         sequence = (header.sequence + output.sequence_offset) & 0xFFFF
         block = output.extension_block(packet, header, now)
-        payload = packet[header.payload_at :]
+        media = output.lead_pictures(packet[header.payload_at : header.payload_end], sequence, again=again)
+        payload = media + packet[header.payload_end :]
         ssrc, number, own, has_padding = terms.ssrc, terms.payload_type, b"", packet[0] & 0x20
         if output.copies and not again and not has_padding and (earlier := earlier_frames(output, header)):
             number, payload = terms.red_payload_type, red.join(earlier, payload, terms.payload_type)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from signaling.media import codecs, rtp
+from signaling.media import codecs, frames, rtp
 from signaling.media.guard import Datagram
+from signaling.media.pictures import PictureNumbers
 from signaling.net.channel import Channel
 from signaling.net.port import Address
 from signaling.net.srtp import InPlace, Keys
@@ -265,6 +266,7 @@ class Output:
         self._follows: tuple[int, int, float] | None = None
         self._sent_at = 0.0
         self._rtx_sequence = 0
+        self.pictures = PictureNumbers()
         ids = terms.extensions
         self._mid = self._element(ids.get(codecs.MID, 0), terms.mid.encode()) if terms.mid else b""
         self._abs_send_time = ids.get(codecs.ABS_SEND_TIME, 0)
@@ -284,6 +286,7 @@ class Output:
     def follow(self, old: "Output") -> None:
         """Go on with another output's numbers: same SSRC, so a number must not come twice under SRTP."""
         self.packets, self.octets, self._rtx_sequence = old.packets, old.octets, old._rtx_sequence
+        self.pictures.follow(old.pictures)
         if old.packets:
             self._follows = (old.last_sequence, old.last_timestamp, old._sent_at)
 
@@ -310,6 +313,14 @@ class Output:
         self.sequence_offset = (sequence + 1 - header.sequence) & 0xFFFF
         self.timestamp_offset = (timestamp + max(1, elapsed) - header.timestamp) & 0xFFFFFFFF
         self._follows = None
+
+    def lead_pictures(self, payload: bytes, sequence: int, *, again: bool) -> bytes:
+        """Return the payload with picture numbers that go on where the stream before ended."""
+        codec = self.stream.terms.codec
+        is_newest = not again and (not self.packets or rtp.distance(self.last_sequence, sequence) > 0)
+        if is_newest and self.pictures.follows and payload and frames.starts_keyframe(codec, payload):
+            self.pictures.begin(codec, payload)
+        return self.pictures.renumber(codec, payload, is_newest=is_newest)
 
     def extension_block(self, packet: bytes, header: rtp.Header, now: float) -> bytes:
         """Return this subscriber's header extensions: mid, send time, transport-wide number, what is passed on."""

@@ -2,8 +2,11 @@
 
 import resource
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from signaling.media import feedback, rtcp, rtp
 from signaling.media.guard import Datagram
@@ -139,6 +142,43 @@ class TestForwarding:
         got = subscriber.received()
         assert [rtp.parse_header(p).sequence for p in got] == [1, 2, 3, 4]
         assert [p[14:] for p in got] == [b"payload", b"payload", b"key", b"delta"]
+
+    def test_picture_numbers_go_on_unbroken_from_one_layer_to_the_other(self, bench: Bench) -> None:
+        publisher, subscriber = call(bench)
+        other = bench.plane.table.add_stream(publisher.record, video(8))
+        [[old]] = subscriber.record.outputs.values()
+        publisher.send(packet(1, bytes.fromhex("90e0" "fffe" "ff" "20" "01")))
+        bench.poll()
+        new = bench.plane.table.add_output(other, subscriber.record, output())
+        bench.plane.start_at_keyframe(new, old)
+        for number, payload in enumerate(("90e0" "8005" "40" "20" "00", "90e0" "8006" "41" "20" "01")):
+            publisher.send(packet(50 + number, bytes.fromhex(payload), ssrc=8))
+        bench.poll()
+        got = [p[12:].hex() for p in subscriber.received()]
+        assert got == ["90e0fffeff2001", "90e0ffff002000", "90e08000012001"]
+
+
+
+class TestPictureNumbers:
+    @given(first=st.binary(min_size=1, max_size=12), second=st.binary(min_size=1, max_size=12), vp9=st.booleans())
+    @settings(max_examples=60, deadline=None)
+    def test_both_loops_number_any_payload_alike(self, first: bytes, second: bytes, vp9: bool) -> None:
+        made = []
+        for kind in PLANES:
+            bench = Bench(kind)
+            publisher, subscriber = bench.peer(), bench.peer()
+            terms = replace(video(7), codec="VP9" if vp9 else "VP8")
+            streams = [bench.plane.table.add_stream(publisher.record, replace(terms, ssrc=n)) for n in (7, 8)]
+            old = bench.plane.table.add_output(streams[0], subscriber.record, output())
+            bench.plane.inject(streams[0], packet(1, first), NOW)
+            new = bench.plane.table.add_output(streams[1], subscriber.record, output())
+            bench.plane.start_at_keyframe(new, old)
+            for number, payload in enumerate((second, b"\x90\xc0\x05\x01\x00", second)):
+                bench.plane.inject(streams[1], packet(5 + number, payload, ssrc=8), NOW)
+            bench.poll()
+            made.append([p[12:].hex() for p in subscriber.received()])
+            bench.close()
+        assert made[0] == made[1]
 
 
 class TestLossRepair:
