@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from records.access import Action, Object
 from records.actors import Actor
 from records.audit.leaf import AuditAction, AuditEvent, AuditOutcome, leaves
-from records.errors import AccessDenied, RecordsError
+from records.errors import AccessDenied, KeyServiceUnavailable, RecordsError, StoreUnavailable
 from records.store.repository import Repository
 from records.store.tables import audit_entry
 
@@ -50,6 +50,11 @@ class Audit(Repository):
     def __init__(self, unit: "Unit") -> None:
         super().__init__(unit)
         self._events: list[tuple[AuditEvent, Actor]] = []
+        self._served: Sequence[Actor] = (unit.actor,)
+
+    def serve(self, actors: Sequence[Actor]) -> None:
+        """Say whose requests this unit serves together, so that a refusal bears their ids."""
+        self._served = actors
 
     async def record(self, action: AuditAction | str, entity_type: str, **fields: Unpack[AuditFields]) -> None:
         """Add an entry. It is appended to the chain when the unit ends, in the same transaction."""
@@ -60,6 +65,11 @@ class Audit(Repository):
     ) -> None:
         """Add an entry of one of several requests that this unit serves together."""
         self._events.append((AuditEvent(AuditAction(action), entity_type, **fields), actor))
+
+    def _refused_actors(self, error: RecordsError) -> Sequence[Actor]:
+        """Of several each runs alone afterwards, and that unit records whose fault it was; unless all failed alike."""
+        is_for_all = isinstance(error, StoreUnavailable | KeyServiceUnavailable)
+        return self._served if len(self._served) == 1 or is_for_all else ()
 
     def committing(self) -> list[str]:
         """Return the leaves to append before the commit."""
@@ -76,7 +86,8 @@ class Audit(Repository):
         ]
         if isinstance(error, RecordsError):
             outcome = AuditOutcome.DENIED if isinstance(error, AccessDenied) else AuditOutcome.REFUSED
-            events.append((AuditEvent(AuditAction.EXECUTE, "unit", outcome=outcome, detail=code), self._unit.actor))
+            refusal = AuditEvent(AuditAction.EXECUTE, "unit", outcome=outcome, detail=code)
+            events += [(refusal, actor) for actor in self._refused_actors(error)]
         return self._leaves(events)
 
     async def search(self, *, patient_id: UUID | None = None, entity_type: str | None = None,

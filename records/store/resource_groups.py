@@ -102,6 +102,7 @@ class ResourceGroups:
     ) -> Gathering[Any, Any]:
         async def run(requests: Sequence[Request]) -> Sequence[Any]:
             async with self._database.unit(requests[0].actor, plans_once=requests[0].is_lookup) as unit:
+                unit.audit.serve([request.actor for request in requests])
                 return await serve(unit, requests)
 
         return Gathering(run, lanes)

@@ -122,6 +122,8 @@ class TestTogether:
             *(groups.read(_request(n, id=s.id)) for n, s in enumerate(made)), return_exceptions=True
         )
         assert not isinstance(found[3], Stored)
+        refusals = [entry["request"] for entry in await _audited(store, "E")]
+        assert set(refusals) <= {"request-3"}  # no other request is told to have failed
         assert {n for n, answer in enumerate(found) if isinstance(answer, BaseException)} <= {3}
 
 
