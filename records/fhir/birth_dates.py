@@ -28,7 +28,7 @@ def birth_date_clause(key: str, comparator: Comparator, text: str, now: datetime
         return AllOf((Present((key,)), Tokens((token(key, text[:10]),), is_negated=True)))
     if comparator is Comparator.AP:
         slack = abs(now.date() - asked[0]) / 10
-        asked = (asked[0] - slack, asked[1] + slack)
+        asked = (_moved(asked[0], -slack), _moved(asked[1], slack))
     return Tokens(tuple(token(key, b) for b in _buckets(comparator, asked)))
 
 
@@ -89,6 +89,12 @@ def _bucket(comparator: Comparator, asked: Days, name: str) -> Iterator[str]:
 def _probes(days: Days, asked: Days) -> Iterator[date]:
     """Days at which the verdict can change: the bucket's ends and the asked range's borders inside it."""
     one = timedelta(days=1)
-    for day in (*days, asked[0], asked[1], asked[0] - one, asked[1] + one):
+    for day in (*days, asked[0], asked[1], _moved(asked[0], -one), _moved(asked[1], one)):
         if days[0] <= day <= days[1]:
             yield day
+
+
+def _moved(day: date, by: timedelta) -> date:
+    """Give a day so much later, or the calendar's end that it would pass: the years 0001 to 9999 (FHIR R4 §2.24)."""
+    ordinal = day.toordinal() + by.days
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
