@@ -49,7 +49,6 @@ TABLE_CLASSES: Mapping[str, RetentionClass] = {
     "chat_entry": RetentionClass.MEDIA,
     "recording": RetentionClass.MEDIA,
     "session": RetentionClass.NETWORK_LOG,
-    "ticket": RetentionClass.NETWORK_LOG,
     "link": RetentionClass.NETWORK_LOG,
     "audit_entry": RetentionClass.RECORD,
     "break_glass": RetentionClass.RECORD,
@@ -58,11 +57,19 @@ TABLE_CLASSES: Mapping[str, RetentionClass] = {
 
 def ends(retention: RetentionClass, last_used: datetime, terms: Mapping[RetentionClass, Term] = TERMS) -> datetime:
     """Return when a term that began at `last_used` is over. 29 February ends on 28 February."""
-    months = last_used.year * 12 + last_used.month - 1 + terms[retention].months
-    year, month = divmod(months, 12)
-    for day in (last_used.day, 30, 29, 28):
+    return _shifted(last_used, terms[retention].months)
+
+
+def over_until(retention: RetentionClass, now: datetime, terms: Mapping[RetentionClass, Term] = TERMS) -> datetime:
+    """Return the time up to which every last use has had its whole term; at a month's end it may wait three days."""
+    return _shifted(now, -terms[retention].months)
+
+
+def _shifted(at: datetime, by: int) -> datetime:
+    year, month = divmod(at.year * 12 + at.month - 1 + by, 12)
+    for day in (at.day, 30, 29, 28):
         try:
-            return last_used.replace(year=year, month=month + 1, day=day)
+            return at.replace(year=year, month=month + 1, day=day)
         except ValueError:
             continue  # the month is shorter
     raise AssertionError("every month has 28 days")

@@ -45,9 +45,11 @@ class Housekeeping:
         """Delete what has expired."""
         actor = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "housekeeping", Purpose.OPERAT, "sweep")
         async with self._database.unit(actor) as unit:
-            kept = (unit.tickets, unit.sessions, unit.clients, unit.events, Throttle(unit), Idempotency(unit))
+            kept = (unit.tickets, unit.sessions, unit.links, unit.clients, unit.events, Throttle(unit),
+                    Idempotency(unit))  # fmt: skip
             for repository in kept:
                 await repository.sweep()
+            await unit.chat.sweep()
             await unit.recordings.sweep()
         await self._remove_recordings(actor)
 

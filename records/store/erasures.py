@@ -3,12 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, insert, select, text, update
 
-from records import retention
 from records.access import Action, Object
 from records.crypto.checkpoint_signing import is_signed, sign_checkpoint
 from records.erasure import ErasureBasis, Receipt, check
@@ -16,13 +14,11 @@ from records.errors import KeyDestroyed, NotFound
 from records.store.repository import Repository
 from records.store.sealing import Cell
 from records.store.tables import (
-    chat_entry,
     erasure,
     legal_hold,
     patient,
     patient_index,
     patient_key,
-    recording,
     signing_key,
     visit,
 )
@@ -81,7 +77,7 @@ class Erasures(Repository):
             raise NotFound("patient")
         if row.erased_at is not None:
             raise KeyDestroyed("this patient was erased before")
-        check(basis, await self._term_ends(row), bool(await self._holds(patient_id)), self._unit.now)
+        check(basis, await self._term_ends(patient_id), bool(await self._holds(patient_id)), self._unit.now)
         receipt = await self._destroy(patient_id, basis)
         await self._unit.audit.record("D", "patient", entity_id=str(patient_id), patient_id=patient_id,
                                       detail=basis.value)  # fmt: skip
@@ -136,14 +132,7 @@ class Erasures(Repository):
         on = (legal_hold.c.patient_id == patient_id) & legal_hold.c.lifted_at.is_(None)
         return [Hold(row.id, row.placed_by, row.placed_at) for row in await self._run(select(legal_hold).where(on))]
 
-    async def _term_ends(self, row: Any) -> datetime | None:
-        uses = [(retention.RetentionClass.RECORD, row.updated_at)]
-        visits = await self._run(select(visit.c.updated_at).where(visit.c.patient_id == row.id))
-        uses += [(retention.RetentionClass.RECORD, at) for at in visits.scalars()]
-        chats = select(chat_entry.c.at).join(visit, visit.c.id == chat_entry.c.visit_id)
-        uses += [(retention.RetentionClass.MEDIA, at)
-                 for at in (await self._run(chats.where(visit.c.patient_id == row.id))).scalars()]  # fmt: skip
-        recorded = select(recording.c.started_at).join(visit, visit.c.id == recording.c.visit_id)
-        uses += [(retention.RetentionClass.MEDIA, at)
-                 for at in (await self._run(recorded.where(visit.c.patient_id == row.id))).scalars()]  # fmt: skip
-        return retention.latest_end(uses)
+    async def _term_ends(self, patient_id: UUID) -> datetime | None:
+        from records.store.terms import term_ends  # unit.py loads this module
+
+        return await term_ends(self._unit, patient_id)

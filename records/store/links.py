@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from records.access import Action, Object
 from records.errors import LinkExpired, LinkNotYet, LinkRevoked, LinkUnknown, LinkUsedElsewhere
+from records.retention import RetentionClass, over_until
 from records.store.repository import Repository
 from records.store.tables import link
 from records.store.tokens import new_token, token_hash
@@ -94,6 +95,11 @@ class Links(Repository):
         """Return which of these tokens, by hash, are neither revoked nor over: a device's link lives by its token."""
         live = link.c.token_hash.in_(hashes) & link.c.revoked_at.is_(None) & (link.c.expires_at > self._unit.now)
         return frozenset((await self._run(select(link.c.token_hash).where(live))).scalars())
+
+    async def sweep(self) -> int:
+        """Delete links that have been over for the term of a network log; return how many."""
+        over = link.c.expires_at <= over_until(RetentionClass.NETWORK_LOG, self._unit.now)
+        return (await self._run(delete(link).where(over))).rowcount
 
     async def _insert(self, visit_id: UUID, kind: str, role: str, window: tuple[datetime, datetime]) -> str:
         token, hashed = new_token()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from records.retention import RetentionClass, over_until
 from records.store.repository import Repository
 from records.store.statements import Statement
 from records.store.tables import session
@@ -88,12 +89,12 @@ class Sessions(Repository):
         return live
 
     async def sweep(self) -> int:
-        """Delete sessions that have been over for a day; return how many."""
-        over = session.c.expires_at < self._unit.now - timedelta(days=1)
+        """Delete sessions that have been over for the term of a network log; return how many."""
+        over = session.c.expires_at <= over_until(RetentionClass.NETWORK_LOG, self._unit.now)
         return (await self._run(delete(session).where(over))).rowcount
 
     async def _end(self, which: Any) -> None:
-        live = which & session.c.revoked_at.is_(None)
+        live = which & session.c.revoked_at.is_(None) & (session.c.expires_at > self._unit.now)  # by its index
         ended = await self._run(update(session).where(live).values(revoked_at=self._unit.now).returning(session.c.id))
         for session_id in ended.scalars():
             await self._unit.audit.record("D", "session", entity_id=session_id)

@@ -224,6 +224,7 @@ chat_entry = Table(
     _tenant(), _uuid("visit_id"), _integer("number"), _text("seat"), _text("role"), _sealed("content", nullable=False),
     _text("key"), _at("at"),
     _key("visit_id", "number"), UniqueConstraint("tenant_id", "visit_id", "key"), _of_visit(),
+    Index(None, "tenant_id", "at"),
 )  # fmt: skip
 
 # What was measured during the call. Not chat, though it comes the same way: it belongs to the record.
@@ -249,14 +250,14 @@ link = Table(
     _tenant(), _column("token_hash", LargeBinary), _uuid("visit_id"), _text("kind"), _text("role"),
     _at("not_before"), _at("expires_at"), _at("created_at"), _text("session_id", nullable=True),
     _at("redeemed_at", nullable=True), _at("revoked_at", nullable=True),
-    _key("token_hash"), _of_visit(), Index(None, "tenant_id", "visit_id"),
+    _key("token_hash"), _of_visit(), Index(None, "tenant_id", "visit_id"), Index(None, "tenant_id", "expires_at"),
 )  # fmt: skip
 
 session = Table(
     "session", metadata,
     _tenant(), _column("token_hash", LargeBinary), _text("id"), _column("principal", JSONB), _at("created_at"),
     _at("seen_at"), _at("expires_at"), _integer("idle_s"), _at("revoked_at", nullable=True),
-    _key("token_hash"), UniqueConstraint("tenant_id", "id"),
+    _key("token_hash"), UniqueConstraint("tenant_id", "id"), Index(None, "tenant_id", "expires_at"),
 )  # fmt: skip
 
 ticket = Table(
