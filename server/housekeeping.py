@@ -38,8 +38,14 @@ class Housekeeping:
             tasks.create_task(_every(WATCH_EVERY_S, self._erasures.look))
 
     async def checkpoint(self) -> None:
-        """Sign the audit chain's head into the data folder."""
-        await audit_log.write_checkpoint(self._database, DEFAULT_TENANT, self._data_dir)
+        """Sign the audit chain's head into the data folder, and tell it the log, which is collected elsewhere."""
+        try:
+            signed = await audit_log.write_checkpoint(self._database, DEFAULT_TENANT, self._data_dir)
+        except audit_log.ChainBehind as error:
+            log.error("audit.chain-behind", extra={"code": error.code})
+            return
+        if signed is not None:
+            log.info("audit.checkpoint", extra={"number": signed.number, "hash": signed.hash.hex()})
 
     async def sweep(self) -> None:
         """Delete what has expired."""

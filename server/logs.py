@@ -58,6 +58,8 @@ FIELDS = frozenset(
         "version",
         "dropped",
     }
+    # the audit chain's head: a witness outside the machine, where logs are collected
+    | {"number", "hash"}
 )
 # Identifiers, enum values, routes, class names: nothing with a blank, an @, a quote or a non-ASCII letter.
 _TOKEN = re.compile(r"[A-Za-z0-9_.:/{}<>+-]{0,120}")

@@ -62,7 +62,10 @@ class Verifier:
 
     def __init__(self, genesis: bytes, checkpoints: Iterable[Checkpoint] = ()) -> None:
         self._previous = Entry(0, 0, "", genesis)
-        self._checkpoints = {checkpoint.number: checkpoint for checkpoint in checkpoints}
+        # By number; two that differ are a fork: one of them was signed on another copy of the database.
+        self._checkpoints: dict[int, set[bytes]] = {}
+        for checkpoint in checkpoints:
+            self._checkpoints.setdefault(checkpoint.number, set()).add(checkpoint.hash)
         self._pinned = 0  # the newest number that a checkpoint confirmed
         self._entries = 0
         self._finding: Finding | None = None
@@ -79,12 +82,14 @@ class Verifier:
             return
         self._check(entry)
 
-    def finish(self, head: tuple[int, bytes] | None = None) -> Report:
-        """Return the report; `head` is the head row's number and hash, if it is known."""
+    def finish(self, head: tuple[int, bytes] | None = None, beyond: int | None = None) -> Report:
+        """Return the report; `head` is the head row's number and hash, `beyond` the first entry above it, if known."""
         if self._finding is None and self._suspect is not None:
             self._finding = self._explain(self._suspect)
         if self._finding is None:
             self._finding = self._check_tail(head)
+        if self._finding is None and beyond is not None:
+            self._finding = Finding(Tampering.INSERTED, beyond)
         last = self._previous
         return Report(self._entries, len(self._checkpoints), last.number, last.hash, self._finding)
 
@@ -102,11 +107,11 @@ class Verifier:
             self._check_checkpoint(entry)
 
     def _check_checkpoint(self, entry: Entry) -> None:
-        checkpoint = self._checkpoints.get(entry.number)
-        if checkpoint is not None and checkpoint.hash != entry.hash:
+        signed = self._checkpoints.get(entry.number)
+        if signed is not None and signed != {entry.hash}:
             self._finding = Finding(Tampering.REWRITTEN, self._pinned + 1, entry.number)
             return
-        if checkpoint is not None:
+        if signed is not None:
             self._pinned = entry.number
         self._previous = entry
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, literal, select, union_all
@@ -38,12 +39,12 @@ _TABLES = {**t.metadata.tables, resource.name: resource, resource_history.name: 
 async def term_ends(unit: Unit, patient_id: UUID) -> datetime | None:
     """Return when the last of a patient's terms is over; None for a patient of whom nothing is kept."""
     rows = await unit.connection.execute(union_all(*(_newest(name, patient_id) for name in USED_AT)))
-    return retention.latest_end((retention.TABLE_CLASSES[name], at) for name, at in rows if at is not None)
+    return retention.latest_end((retention.TABLE_CLASSES[row.name], row.at) for row in rows if row.at is not None)
 
 
-def _newest(name: str, patient_id: UUID) -> Select[tuple[str, datetime | None]]:
+def _newest(name: str, patient_id: UUID) -> Select[Any]:
     table = _TABLES[name]
-    newest = select(literal(name), func.max(table.c[USED_AT[name]]))
+    newest = select(literal(name).label("name"), func.max(table.c[USED_AT[name]]).label("at"))
     if name == t.patient.name:
         return newest.where(table.c.id == patient_id)
     if "patient_id" in table.c:

@@ -1,4 +1,4 @@
-"""records/README.md "Retention": nothing goes before its term is over, and what ends by itself does, in virtual time."""
+"""records/README.md "Retention": nothing goes before its term is over; what ends by itself does, in virtual time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
