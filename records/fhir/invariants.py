@@ -14,11 +14,16 @@ Rule = Callable[[Json, str], Iterator[Issue]]
 
 def check_invariants(resource: Json, path: str) -> Iterator[Issue]:
     """Give the broken rules of one resource, those of its datatypes included."""
+    yield from check_own_rules(resource, path)
+    if _may_break(resource):
+        yield from _datatypes(resource, path)
+
+
+def check_own_rules(resource: Json, path: str) -> Iterator[Issue]:
+    """Give the broken rules of one resource without those of its datatypes."""
     yield from _domain_resource(resource, path)
     for rule in RULES.get(resource["resourceType"], ()):
         yield from rule(resource, path)
-    if _may_break(resource):
-        yield from _datatypes(resource, path)
 
 
 def _broken(key: str, text: str, path: str) -> Issue:
@@ -59,7 +64,7 @@ def _datatypes(value: Any, path: str) -> Iterator[Issue]:
         return
     if not isinstance(value, dict):
         return
-    yield from _period(value, path)
+    yield from period_faults(value, path)
     yield from _quantity(value, path)
     yield from _contact_point(value, path)
     for name, child in value.items():
@@ -67,7 +72,8 @@ def _datatypes(value: Any, path: str) -> Iterator[Issue]:
             yield from _datatypes(child, f"{path}.{name}")
 
 
-def _period(value: Json, path: str) -> Iterator[Issue]:
+def period_faults(value: Json, path: str) -> Iterator[Issue]:
+    """Give what is wrong with an object if it is a Period: per-1."""
     if set(value) <= {"id", "extension", "start", "end"} and {"start", "end"} <= set(value):
         start, end = parse(str(value["start"])), parse(str(value["end"]))
         if start and end and start.low >= end.high:

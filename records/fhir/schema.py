@@ -15,8 +15,8 @@ import jsonschema_rs
 from records.fhir.model import Element, is_resource_type, type_model
 
 Json = dict[str, Any]
-_TIME_ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?"
+TIME_ZONE = r"(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])"
+TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?"
 _YEAR = r"[0-9]{4}"
 _MONTH = r"-(0[1-9]|1[0-2])"
 _DAY = r"-(0[1-9]|[12][0-9]|3[01])"
@@ -37,16 +37,16 @@ PRIMITIVE_SCHEMAS: dict[str, Json] = {
     "canonical": _text(r"^\S+$"),
     "code": _text(r"^[^\s]+(\s[^\s]+)*$"),
     "date": _text(f"^{_YEAR}({_MONTH}({_DAY})?)?$"),
-    "dateTime": _text(f"^{_YEAR}({_MONTH}({_DAY}(T{_TIME}{_TIME_ZONE})?)?)?$"),
+    "dateTime": _text(f"^{_YEAR}({_MONTH}({_DAY}(T{TIME}{TIME_ZONE})?)?)?$"),
     "decimal": {"type": ["number", "null"]},
     "id": _text(r"^[A-Za-z0-9\-.]{1,64}$"),
-    "instant": _text(f"^{_YEAR}{_MONTH}{_DAY}T{_TIME}{_TIME_ZONE}$"),
+    "instant": _text(f"^{_YEAR}{_MONTH}{_DAY}T{TIME}{TIME_ZONE}$"),
     "integer": {"type": ["integer", "null"], "minimum": -MAX_INT - 1, "maximum": MAX_INT},
     "markdown": _text(_TEXT),
     "oid": _text(r"^urn:oid:[0-2](\.(0|[1-9][0-9]*))+$"),
     "positiveInt": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_INT},
     "string": _text(_TEXT),
-    "time": _text(f"^{_TIME}$"),
+    "time": _text(f"^{TIME}$"),
     "unsignedInt": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_INT},
     "uri": _text(r"^\S+$"),
     "url": _text(r"^\S+$"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -16,9 +16,10 @@ from typing import Any
 
 from records.fhir.dates import is_calendar_date
 from records.fhir.errors import Invalid, Issue
-from records.fhir.invariants import check_invariants
+from records.fhir.invariants import check_invariants, check_own_rules
 from records.fhir.model import Element, TypeModel, is_resource_type, type_model
 from records.fhir.narrative import narrative_fault
+from records.fhir.quick_schema import is_quickly_valid
 from records.fhir.schema import compiled
 
 Json = dict[str, Any]
@@ -56,6 +57,23 @@ def _resource_issues(resource: Any, path: str, depth: int) -> Iterator[Issue]:
     if depth > MAX_DEPTH:
         yield Issue("too-costly", "resources are nested too deeply", root)
         return
+    if is_quickly_valid(resource, type_):
+        yield from check_own_rules(resource, root)
+        inner: Sequence[tuple[Any, str]] = _bundled(resource, root) if type_ == "Bundle" else ()
+    else:
+        inner = yield from _own_issues(resource, root, depth)
+    for each, each_path in inner:
+        yield from _resource_issues(each, each_path, depth + 1)
+
+
+def _bundled(bundle: Json, root: str) -> list[tuple[Any, str]]:
+    entries = enumerate(bundle.get("entry", ()))
+    return [(entry["resource"], f"{root}.entry[{n}].resource") for n, entry in entries if "resource" in entry]
+
+
+def _own_issues(resource: Json, root: str, depth: int) -> Generator[Issue, None, list[tuple[Any, str]]]:
+    """Give what is wrong with one resource; return those inside it."""
+    type_ = resource["resourceType"]
     is_shaped = True
     for issue in _schema_issues(resource, type_, root):
         is_shaped = False
@@ -65,8 +83,7 @@ def _resource_issues(resource: Any, path: str, depth: int) -> Iterator[Issue]:
     yield from walk.issues
     if is_shaped and not walk.issues:  # the rules read elements as R4 shapes them
         yield from check_invariants(resource, root)
-    for inner, inner_path in walk.inner:
-        yield from _resource_issues(inner, inner_path, depth + 1)
+    return walk.inner
 
 
 def _schema_issues(resource: Json, type_: str, root: str) -> Iterator[Issue]:
