@@ -15,7 +15,7 @@ from records.actors import Actor, Purpose
 from records.fhir.identity import key_owner, patient_id_of
 from records.fhir.index import SEPARATOR
 from records.fhir.query import Access, Clause, Ids, Query, Tokens
-from records.store.gathering import LANES, Gathering
+from records.store.gathering import Gathering
 from records.store.pages import Page
 from records.store.resource_blinds import Blinds
 from records.store.resource_rows import (
@@ -70,9 +70,9 @@ class ResourceGroups:
         self._reads = self._gathering(_read)
         self._creations = self._gathering(_create)
         self._updates = self._gathering(_update)
-        # A second lane, so that neither one slow search nor the disk's flush is every other's delay: with one lane a
-        # search by identifier costs a seventh less CPU, and on a quiet machine waits twice as long (tests/bench).
-        self._searches: Gathering[Request, SearchResult] = self._gathering(_search, lanes=2)
+        self._searches: Gathering[Request, SearchResult] = self._gathering(_search)
+        # Any of these may take seconds; who asks after it began need not wait for its end.
+        self._scans: Gathering[Request, SearchResult] = self._gathering(_search, is_eager=True)
 
     async def read(self, request: Request) -> Stored | None:
         """Give the current version; None for what the client may not see, what is deleted and what cannot be opened."""
@@ -90,22 +90,23 @@ class ResourceGroups:
         """Give the first page of a query; None where a page takes more than its matches (totals, includes)."""
         if request.query is None or not is_plain(request.query, request.page) or not _is_shared(request, "s"):
             return None
-        return await self._searches.join(request.key, request)
+        gathering = self._searches if request.is_lookup else self._scans
+        return await gathering.join(request.key, request)
 
     async def close(self) -> None:
         """Let what is under way end. Call before the database closes."""
-        for gathering in (self._reads, self._creations, self._updates, self._searches):
+        for gathering in (self._reads, self._creations, self._updates, self._searches, self._scans):
             await gathering.close()
 
     def _gathering(
-        self, serve: Callable[[Unit, Sequence[Request]], Awaitable[Sequence[Any]]], lanes: int = LANES
+        self, serve: Callable[[Unit, Sequence[Request]], Awaitable[Sequence[Any]]], *, is_eager: bool = False
     ) -> Gathering[Any, Any]:
         async def run(requests: Sequence[Request]) -> Sequence[Any]:
             async with self._database.unit(requests[0].actor, plans_once=requests[0].is_lookup) as unit:
                 unit.audit.serve([request.actor for request in requests])
                 return await serve(unit, requests)
 
-        return Gathering(run, lanes)
+        return Gathering(run, is_eager=is_eager)
 
 
 def _identifies(clause: Clause) -> bool:

@@ -46,6 +46,37 @@ class TestGathering:
         assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]
         assert [len(batch) for batch in database.batches] == [1] * LANES + [10 - LANES]
 
+    async def test_a_second_lane_begins_when_as_many_wait_as_are_under_way(self) -> None:
+        database = Database()
+        gathering = Gathering(database.run)
+        tasks = [asyncio.create_task(gathering.join("key", n)) for n in range(4)]
+        await asyncio.sleep(0)
+        tasks += await _waiting(gathering, range(4, 7))
+        assert [list(batch) for batch in database.batches] == [[0, 1, 2, 3]]
+        tasks += await _waiting(gathering, [7])
+        assert [list(batch) for batch in database.batches] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+        database.is_open.set()
+        await asyncio.gather(*tasks)
+
+    async def test_who_is_too_few_for_a_second_lane_is_served_after_the_first(self) -> None:
+        database = Database()
+        gathering = Gathering(database.run)
+        tasks = [asyncio.create_task(gathering.join("key", n)) for n in range(4)]
+        await asyncio.sleep(0)
+        tasks += await _waiting(gathering, [4])
+        database.is_open.set()
+        assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8]
+
+    async def test_where_batches_may_be_slow_one_caller_is_enough_for_a_second_lane(self) -> None:
+        database = Database()
+        gathering = Gathering(database.run, is_eager=True)
+        tasks = [asyncio.create_task(gathering.join("key", n)) for n in range(4)]
+        await asyncio.sleep(0)
+        tasks += await _waiting(gathering, [4])
+        assert [list(batch) for batch in database.batches] == [[0, 1, 2, 3], [4]]
+        database.is_open.set()
+        await asyncio.gather(*tasks)
+
     async def test_a_batch_is_bounded(self) -> None:
         database = Database()
         tasks = await _waiting(Gathering(database.run), range(100))
@@ -111,4 +142,4 @@ class TestGathering:
         for key in range(5):
             await gathering.join(key, 1)
         await gathering.close()
-        assert not vars(gathering)["_waiting"]
+        assert not vars(gathering)["_lines"]
