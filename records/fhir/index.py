@@ -220,6 +220,8 @@ def _add_reference(index: Index, key: str, type_: str, value: Any) -> None:
         if isinstance(value, str):  # canonical or uri
             index.references.add((key, "", value.split("|")[0]))
             index.references.add((key, "", value))
+            if (named := reference_target(value)) and named[0]:  # a canonical may be relative: Questionnaire/gcs
+                index.references.add((key, *named))
         return
     if target := reference_target(value.get("reference")):
         index.references.add((key, *target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.parsers.expat import ExpatError, ParserCreate
 
 _NAMESPACE = "http://www.w3.org/1999/xhtml"
@@ -106,8 +107,11 @@ _ATTRIBUTES = frozenset(
         "xmlns",
     ]
 )
-# "class", "style", "href" may not carry code or fetch anything (§2.4.0.1)
-_FORBIDDEN_VALUES = ("javascript:", "data:text", "vbscript:", "expression(", "url(")
+# "class", "style", "href" may not carry code (§2.4.0.1)
+_FORBIDDEN_VALUES = ("javascript:", "data:text", "vbscript:", "expression(")
+# A style may show a picture from beside the resource or out of itself, as HL7's own publisher writes, but not fetch one
+# from elsewhere: that would tell a stranger who reads the record.
+_FETCHING_STYLE = re.compile(r"url\(\s*[\"']?\s*(?!data:image/)(?://|\\|[a-z][a-z0-9+.-]*:)")
 
 
 class _Refused(Exception):
@@ -135,7 +139,9 @@ def _check_element(name: str, attributes: dict[str, str]) -> None:
     if name == "div" and attributes.get("xmlns", _NAMESPACE) != _NAMESPACE:
         raise _Refused("the narrative's namespace is not XHTML")
     for attribute, value in attributes.items():
-        if attribute not in _ATTRIBUTES or any(f in value.lower() for f in _FORBIDDEN_VALUES):
+        lower = value.lower()
+        is_refused = any(f in lower for f in _FORBIDDEN_VALUES) or _FETCHING_STYLE.search(lower) is not None
+        if attribute not in _ATTRIBUTES or is_refused:
             raise _Refused("the narrative has an attribute that is not allowed")
 
 

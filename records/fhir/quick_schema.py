@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from records.fhir.invariants import period_faults
+from records.fhir.invariants import QUANTITIES, period_faults
 from records.fhir.model import Element, TypeModel, is_resource_type, type_model
 from records.fhir.narrative import narrative_fault
 from records.fhir.schema import PRIMITIVE_SCHEMAS, TIME, TIME_ZONE
@@ -115,7 +115,6 @@ def _primitive(name: str) -> Json:
 
 
 def _object(model: TypeModel) -> Json:
-    names = set(model.elements)
     found: Json = {"type": "object", "minProperties": 1, "additionalProperties": False}
     found["properties"] = {e.name: p for e in model.elements.values() if (p := _property(model, e)) is not None}
     if is_resource_type(model.name):
@@ -128,9 +127,9 @@ def _object(model: TypeModel) -> Json:
         parts += [_one_of(choice) for choice in model.choices]
     if model.name == "ContactPoint":  # cpt-2
         parts.append({"dependencies": {"value": ["system"]}})
-    if "code" in names and names & {"value", "unit"}:  # qty-3
+    if model.name in QUANTITIES:  # qty-3
         parts.append({"dependencies": {"code": ["system"]}})
-    if {"start", "end"} <= names:  # per-1
+    if model.name == "Period":  # per-1
         found["x-in-order"] = True
     return {**found, "allOf": parts} if parts else found
 

@@ -45,6 +45,7 @@ from records.fhir.query import (
 from records.fhir.search_draft import Draft, printable
 from records.fhir.search_results import RESULT_PARAMETERS, set_result_parameter
 from records.fhir.search_text import split_escaped, unescape
+from records.fhir.validate import reference_type
 
 # Each value is a branch of the query; hundreds would be an attack on the planner.
 MAX_VALUES = 200
@@ -150,10 +151,22 @@ def _values(draft: Draft, parameter: SearchParameter, modifier: str, values: lis
     if parameter.code == "_lastUpdated":
         return _any(Updated(*_date_test(draft, v)) for v in values)
     places = sources(draft.type, parameter.code)
+    if any(p.is_existence for p in places):
+        return _existence(places, modifier, values)
     if modifier == "not":
         return Tokens(tuple(t for v in values for t in _token_texts(places, draft.type, v)), is_negated=True)
     make = _MAKERS[parameter.kind]
     return _any(make(_Case(draft, parameter, modifier, places), v) for v in values)
+
+
+def _existence(places: tuple[Source, ...], modifier: str, values: list[str]) -> Clause:
+    """`deceased=false` asks for those of whom nothing says true: most resources say nothing (Patient-deceased)."""
+    wanted = {v.rpartition("|")[2] for v in values} & {"true", "false"}
+    if modifier == "not":
+        wanted = {"true", "false"} - wanted
+    texts = tuple(token(p.key, "true") for p in places)
+    alternatives = [Tokens(texts, is_negated=value == "false") for value in sorted(wanted)]
+    return alternatives[0] if len(alternatives) == 1 else AnyOf(tuple(alternatives))
 
 
 def _any(clauses: Iterable[Clause]) -> Clause:
@@ -362,7 +375,7 @@ def _reference(case: _Case, value: str) -> Clause:
         types = (case.modifier,) if case.modifier else restricted or tuple(sorted(case.parameter.targets))
         return References(case.keys, types, text)
     target_type, target_id = reference_target(text) or ("", text)
-    if restricted and target_type not in restricted:
+    if restricted and (target_type or reference_type({"reference": text})) not in restricted:
         return AnyOf(())
     if not target_type and case.parameter.kind == "reference":
         return References(case.keys, ("",), target_id)

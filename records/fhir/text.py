@@ -14,9 +14,13 @@ from typing import Any
 from records.fhir.errors import SyntaxFault
 
 Json = dict[str, Any]
-# FHIR asks for at least 18 digits (§2.24.0.1); longer texts are an attack on whoever does arithmetic with them.
-MAX_DECIMAL_CHARACTERS = 64
+# FHIR asks for at least 18 digits (§2.24.0.1); more are an attack on whoever does arithmetic with them.
+MAX_DECIMAL_DIGITS = 64
+# HL7's Observation/decimal has 1.000000000000000000E-245; a double goes to 308.
 MAX_EXPONENT = 400
+MAX_DECIMAL_CHARACTERS = MAX_EXPONENT + MAX_DECIMAL_DIGITS + 8  # a number without exponent: sign, point, zeros, digits
+# Shorter numbers are written without an exponent: many readers of laboratory values know none.
+PLAIN_CHARACTERS = 64
 # U+0000 is no character of a FHIR string (§2.24.0.1); so it can mark the decimals on the way out.
 _MARK = "\x00D"
 _MARKED = re.compile(r'"\\u0000D([^"]*)"')
@@ -65,16 +69,21 @@ def dumps(value: Any, indent: int | None = None) -> bytes:
 
 
 def decimal_text(value: Decimal) -> str:
-    """Give the JSON number with all digits, without an exponent where none is needed."""
+    """Give the JSON number with all digits, without an exponent where none is needed. `loads` takes it back."""
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)  # parse refuses NaN and Infinity
-    return format(value, "f") if exponent <= 0 else str(value)
+    if exponent > 0:
+        return str(value)
+    plain = format(value, "f")
+    return plain if len(plain) <= PLAIN_CHARACTERS else str(value)
 
 
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_DECIMAL_CHARACTERS:
         raise SyntaxFault("a number has more digits than this server keeps")
     value = Decimal(text)
+    if len(value.as_tuple().digits) > MAX_DECIMAL_DIGITS:
+        raise SyntaxFault("a number has more digits than this server keeps")
     if abs(value.adjusted()) > MAX_EXPONENT:
         raise SyntaxFault("a number's exponent is out of range")
     return value

@@ -16,7 +16,7 @@ from typing import Any
 
 from records.fhir.dates import is_calendar_date
 from records.fhir.errors import Invalid, Issue
-from records.fhir.invariants import check_invariants, check_own_rules
+from records.fhir.invariants import DATATYPE_RULES, check_own_rules
 from records.fhir.model import Element, TypeModel, is_resource_type, type_model
 from records.fhir.narrative import narrative_fault
 from records.fhir.quick_schema import is_quickly_valid
@@ -82,7 +82,9 @@ def _own_issues(resource: Json, root: str, depth: int) -> Generator[Issue, None,
     walk.object(resource, type_model(type_), root)
     yield from walk.issues
     if is_shaped and not walk.issues:  # the rules read elements as R4 shapes them
-        yield from check_invariants(resource, root)
+        yield from check_own_rules(resource, root)
+        for type_, value, place in walk.ruled:
+            yield from DATATYPE_RULES[type_](value, place)
     return walk.inner
 
 
@@ -126,11 +128,12 @@ def _safe(name: str) -> str:
 
 @dataclass
 class _Walk:
-    """One pass over a resource; collects issues and the resources inside it."""
+    """One pass over a resource; collects issues, values whose datatypes have rules, and the resources inside it."""
 
     depth: int
     issues: list[Issue] = field(default_factory=list)
     inner: list[tuple[Any, str]] = field(default_factory=list)
+    ruled: list[tuple[str, Json, str]] = field(default_factory=list)
 
     def object(self, value: Json, model: TypeModel, path: str) -> None:
         """Check one JSON object against its type."""
@@ -196,6 +199,8 @@ class _Walk:
             self._binding(element, value, path)
         if element.type == "Reference" and element.targets:
             self._target(element, value, path)
+        if element.type in DATATYPE_RULES:
+            self.ruled.append((element.type, value, path))
         self.object(value, type_model(element.type), path)
 
     def _binding(self, element: Element, value: Json, path: str) -> None:

@@ -26,6 +26,17 @@ class TestDecimals:
     def test_any_decimal_returns_equal(self, number: Decimal) -> None:
         assert loads(dumps([number])) == [number]
 
+    @pytest.mark.parametrize(
+        "number",
+        ["1.000000000000000000E-245", "-1.000000000000000000E+245", "1E-22", "0.0000000000000000000001",
+         "9" * 60 + "e-300", "-0." + "0" * 60 + "1", "1e-70", "0e-80", "1.5e65"],
+    )  # fmt: skip
+    def test_what_is_written_can_be_read_again(self, number: str) -> None:
+        """HL7's Observation/decimal: its -245 became 263 digits, which the next PATCH could not read."""
+        once = loads(f"[{number}]")
+        assert loads(dumps(once)) == once
+        assert str(loads(dumps(once))[0]) == str(once[0])  # and so are all digits
+
     def test_text_that_looks_like_a_mark_stays_text(self) -> None:
         assert loads(dumps(["D1.0", Decimal("1.0")])) == ["D1.0", Decimal("1.0")]
 

@@ -59,6 +59,8 @@ INVALID = [
      + '<script>x</script></div>"}}', "Patient.text.div"),
     ("handler in the narrative", '{"resourceType":"Patient","text":{"status":"generated","div":"' + DIV
      + '<p onclick=\\"x\\">y</p></div>"}}', "Patient.text.div"),
+    ("style that fetches", '{"resourceType":"Patient","text":{"status":"generated","div":"' + DIV
+     + '<p style=\\"background:url(https://x/y)\\">y</p></div>"}}', "Patient.text.div"),
     ("narrative that is no XML", '{"resourceType":"Patient","text":{"status":"generated","div":"<div>"}}',
      "Patient.text.div"),
     ("contained of an unknown type", '{"resourceType":"Patient","contained":[{"resourceType":"Cat"}]}',
@@ -83,6 +85,9 @@ INVALID = [
      "AllergyIntolerance.clinicalStatus"),
     ("org-1", '{"resourceType":"Organization","active":true}', "Organization"),
     ("cpt-2", '{"resourceType":"Patient","telecom":[{"value":"1"}]}', "Patient.telecom[0]"),
+    ("qty-3", "{" + OBSERVATION + ',"valueQuantity":{"value":1,"code":"mg"}}', "Observation.valueQuantity"),
+    ("per-1 in an extension", '{"resourceType":"Patient","_birthDate":{"extension":[{"url":"u:x","valuePeriod":'
+     '{"start":"2020-02-01","end":"2020-01-01"}}]}}', "Patient.birthDate.extension[0].valuePeriod"),
     ("ppc-1", '{"resourceType":"Consent","status":"draft","scope":{"text":"x"},"category":[{"text":"x"}]}',
      "Consent.policyRule"),
     ("bdl-3", '{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Patient"}}]}',
@@ -98,6 +103,13 @@ VALID = [
     '"subject":{"reference":"urn:uuid:6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11"}}',
     "{" + OBSERVATION + ',"effectiveDateTime":"2020-02-29T23:59:59.123456789+08:00"}',
     "{" + ENCOUNTER + ',"subject":{"reference":"https://other/fhir/Patient/1/_history/2"}}',
+    # HL7's ImplementationGuide/example: a code beside a value is no Quantity
+    '{"resourceType":"ImplementationGuide","url":"u:x","name":"X","status":"draft","packageId":"x",'
+    '"fhirVersion":["4.0.1"],"definition":{"resource":[{"reference":{"reference":"Patient/1"}}],'
+    '"parameter":[{"code":"apply","value":"x"}]}}',
+    # HL7's StructureDefinition/Element: pictures from beside the page and out of the page
+    '{"resourceType":"Patient","text":{"status":"generated","div":"' + DIV + '<p style=\\"background:url(tbl.png)\\">'
+    '<b style=\\"background-image: url(data:image/png;base64,AA==)\\">y</b></p></div>"}}',
 ]  # fmt: skip
 
 
