@@ -68,10 +68,12 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "reading": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
     "recording": _columns(sealed="media_key", open="tenant_id id visit_id started_at ended_at started_by"),
     "resource": _columns(
-        sealed="content", keyed="present", open="tenant_id row type id version patient_id origin updated_at deleted"
+        sealed="content",
+        keyed="present",
+        open="tenant_id row type id version patient_id origin updated_at deleted author",
     ),
     "resource_date": _columns(keyed="key", open="tenant_id low high row"),
-    "resource_history": _columns(sealed="content", open="tenant_id row version patient_id updated_at deleted"),
+    "resource_history": _columns(sealed="content", open="tenant_id row version patient_id updated_at deleted author"),
     "resource_quantity": _columns(keyed="key", open="tenant_id low high row"),
     "resource_reference": _columns(keyed="key", open="tenant_id target_type target_id row"),
     "resource_token": _columns(keyed="token", open="tenant_id row"),

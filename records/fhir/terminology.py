@@ -20,6 +20,8 @@ RESTFUL = "http://hl7.org/fhir/restful-interaction"
 PURPOSE = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 
 # Our own systems. A deployment's public address would differ per clinic, so these are URNs of the product.

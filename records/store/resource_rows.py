@@ -101,8 +101,8 @@ INSERT = """with p as (
     insert into patient_key (tenant_id, patient_id, version, tenant_key_version, wrapped, created_at)
     select $1, u.id, 1, u.root, u.wrapped, $2 from unnest($4::uuid[], $5::int[], $6::bytea[]) u(id, root, wrapped)
 ), r as (
-    insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content, present)
-    select $1, u.type, u.id, 1, u.owner, $3, $2, u.content, u.present
+    insert into resource (tenant_id, type, id, version, patient_id, origin, updated_at, content, present, author)
+    select $1, u.type, u.id, 1, u.owner, $3, $2, u.content, u.present, $26
     from unnest($7::text[], $8::text[], $9::uuid[], $10::bytea[], $11::bytea[]) u(type, id, owner, content, present)
     on conflict (tenant_id, type, id) do nothing returning row, type, id
 ), n as (
@@ -175,12 +175,12 @@ SUPERSEDE = f"""with u as (
     select * from unnest($4::bigint[], $5::int[], $6::uuid[], $7::bytea[], $8::bytea[])
     with ordinality u(row, version, owner, content, present, n)
 ), h as (
-    insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content)
-    select r.tenant_id, r.row, r.version, r.patient_id, r.updated_at, r.deleted, r.content
+    insert into resource_history (tenant_id, row, version, patient_id, updated_at, deleted, content, author)
+    select r.tenant_id, r.row, r.version, r.patient_id, r.updated_at, r.deleted, r.content, r.author
     from resource r join u on r.tenant_id = $1 and r.row = u.row
 ), {_index_changes(9)}
 update resource r set version = u.version, patient_id = u.owner, origin = $3, updated_at = $2, content = u.content,
-    present = u.present, deleted = u.content is null
+    present = u.present, deleted = u.content is null, author = $23
 from u where r.tenant_id = $1 and r.row = u.row"""
 
 REINDEX = f"""with u as (select * from unnest($2::bigint[], $3::bytea[]) with ordinality u(row, present, n)),

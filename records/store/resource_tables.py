@@ -54,6 +54,7 @@ resource = Table(
     Column("deleted", Boolean, nullable=False, server_default=text("false")),
     Column("content", Sealed, nullable=True),  # none in a deleted version
     Column("present", LargeBinary, nullable=True),  # blind marks of the elements that have a value (:missing)
+    Column("author", Text, nullable=True),  # who wrote the version, for its Provenance (records/fhir/provenance.py)
     PrimaryKeyConstraint("tenant_id", "row"), UniqueConstraint("tenant_id", "type", "id"),
     ForeignKeyConstraint(["tenant_id", "patient_id"], ["patient.tenant_id", "patient.id"]),
     Index(None, "tenant_id", "type", "row"), Index(None, "tenant_id", "type", "updated_at"),
@@ -67,6 +68,7 @@ resource_history = Table(
     Column("patient_id", UUID(as_uuid=True), nullable=True),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("deleted", Boolean, nullable=False), Column("content", Sealed, nullable=True),
+    Column("author", Text, nullable=True),
     PrimaryKeyConstraint("tenant_id", "row", "version"), _of_resource(),
 )  # fmt: skip
 

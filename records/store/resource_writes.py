@@ -12,6 +12,7 @@ from records.fhir import text
 from records.fhir.errors import BusinessRule
 from records.fhir.identity import key_owner, patient_id_of, says_the_same, with_meta
 from records.fhir.index import index_of
+from records.fhir.provenance import author_of
 from records.store.consent_rules import write_rules
 from records.store.resource_rows import (
     INSERT,
@@ -49,9 +50,11 @@ async def insert_all(
     ]
     new_patients = [fresh, [root for _, root, _ in keys], [wrapped for *_, wrapped in keys]]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-    index = [IndexRows(unit, index_of(r)) for r in resources]
+    index, author = [IndexRows(unit, index_of(r)) for r in resources], author_of(unit.actor)
     columns.append([each.present for each in index])
-    found = await unit.raw.fetch(INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *joined(index))
+    found = await unit.raw.fetch(
+        INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *joined(index), author
+    )
     rows = {record["n"]: record["row"] for record in found}
     created: list[Stored | None] = []
     for number, (resource, owner, content) in enumerate(zip(resources, owners, contents, strict=True)):
@@ -93,7 +96,8 @@ async def replace_all(
         written = [saved[n] for n in differing]
         index = [IndexRows(unit, index_of(changes[n][0])) for n in differing]
         rows = ([s.row for s in written], [s.version for s in written], owners, sealed, [i.present for i in index])
-        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *joined(index))
+        author = author_of(unit.actor)
+        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *joined(index), author)
     for n in differing:
         _audit(unit, actors[n] if actors else unit.actor, "U", saved[n])
         if saved[n].type == "Consent":

@@ -15,6 +15,7 @@ from records.fhir.errors import (
     ResourceUnknown,
     VersionConflict,
 )
+from records.fhir.provenance import author_of, place_of
 from records.fhir.query import Access, Query
 from records.store.consent_rules import EXEMPT, flag_broken_glass, write_rules
 from records.store.pages import Page, open_page
@@ -31,6 +32,7 @@ from records.store.resource_rows import (
     opened_all,
 )
 from records.store.resource_writes import insert_all, replace_all
+from records.store.search_provenance import read_made
 from records.store.search_run import SearchResult, run_search
 from records.store.search_sql import Statement
 
@@ -81,6 +83,7 @@ class Resources:
 
         Raises VersionConflict, Conflict, BusinessRule (the resource belongs to a visit).
         """
+        _refuse_made(resource["resourceType"], resource["id"])
         raw = self._unit.raw
         for _ in range(MAX_ATTEMPTS):
             key = (self._tenant, resource["resourceType"], resource["id"])
@@ -100,6 +103,7 @@ class Resources:
 
     async def delete(self, type_: str, id_: str, how: Write) -> Stored | None:
         """Delete a resource; its history stays. None when there is none or it is deleted already (idempotent)."""
+        _refuse_made(type_, id_)
         raw = self._unit.raw
         record = await raw.fetchrow(LOCKED, self._tenant, type_, id_)
         if record is None or record["deleted"]:
@@ -109,7 +113,8 @@ class Resources:
         _check(current, how)
         version, now = current.version + 1, self._unit.now
         row = ([current.row], [version], [current.patient_id], [None], [None])
-        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]))
+        author = author_of(self._unit.actor)
+        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]), author)
         await self._audit("D", current)
         if type_ == "Consent":
             await write_rules(self._unit, current, None)
@@ -117,6 +122,8 @@ class Resources:
 
     async def read(self, access: Access, type_: str, id_: str) -> Stored:
         """Give the current version. Raises ResourceUnknown, ResourceGone."""
+        if place_of(type_, id_) is not None:
+            return await read_made(self._unit, self._statement(access, "r"), id_)
         statement = self._statement(access, "r")
         condition = f"r.type = {statement.bind(type_)} and r.id = {statement.bind(id_)}"
         record = await self._visible_row(statement, type_, condition)
@@ -129,10 +136,14 @@ class Resources:
 
     async def read_version(self, access: Access, type_: str, id_: str, version: int) -> Stored:
         """Give one version. Raises ResourceUnknown; ResourceGone for the version that deleted it."""
+        if place_of(type_, id_) is not None and version == 1:  # it never changes
+            return await self.read(access, type_, id_)
         return await find_version(self._unit, self._statement(access, "r", at_history=True), (type_, id_), version)
 
     async def history(self, access: Access, query: HistoryQuery, page: Page) -> HistoryPage:
         """Give one page of versions, newest first. Raises ResourceUnknown for one that the client may not see."""
+        if query.id is not None and place_of(query.types[0], query.id) is not None:
+            return HistoryPage([await self.read(access, query.types[0], query.id)], 1, None)
         if query.id is not None:
             statement = self._statement(access, "r", at_history=True)
             (type_,) = query.types
@@ -202,6 +213,11 @@ class Resources:
         await self._unit.audit.record(
             action, stored.type, entity_id=stored.id, patient_id=stored.patient_id, detail=detail
         )
+
+
+def _refuse_made(type_: str, id_: str) -> None:
+    if place_of(type_, id_) is not None:
+        raise BusinessRule("this Provenance is the server's own record of a write; send another one beside it")
 
 
 def _check(current: Stored, how: Write) -> None:

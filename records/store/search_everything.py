@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from records.fhir.provenance import TYPE as PROVENANCE
 from records.fhir.query import Access
 from records.store.consent_rules import flag_broken_glass
 from records.store.resource_blinds import Blinds
 from records.store.resource_rows import COLUMNS, Stored, opened_all
+from records.store.search_provenance import made_about
 from records.store.search_sql import Statement, compartment_keys
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Found:
     """One page."""
 
     resources: Sequence[Stored]
+    provenances: Sequence[Stored]
+    """Of the versions shown, beside those that are resources themselves."""
     next_row: int | None
 
 
@@ -43,10 +47,14 @@ async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Fou
     statement = Statement(unit.actor.tenant_id, access, Blinds(unit.index_keys), "r")
     records = await unit.raw.fetch(_sql(statement, wanted), *statement.values)
     found = await opened_all(unit, records[: wanted.count])
-    for type_ in sorted({s.type for s in found}):
+    made: list[Stored] = []
+    if PROVENANCE in wanted.types:
+        about = Statement(unit.actor.tenant_id, access, Blinds(unit.index_keys), "r")
+        made = await made_about(unit, about, found, only_shown=True)
+    for type_ in sorted({s.type for s in (*found, *made)}):
         await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")
-    await flag_broken_glass(unit, access, found)
-    return Found(found, records[wanted.count - 1]["row"] if len(records) > wanted.count else None)
+    await flag_broken_glass(unit, access, [*found, *made])
+    return Found(found, made, records[wanted.count - 1]["row"] if len(records) > wanted.count else None)
 
 
 def _sql(statement: Statement, wanted: Everything) -> str:

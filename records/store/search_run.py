@@ -7,12 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from records.actors import Actor
+from records.fhir import text
+from records.fhir.index import reference_target
 from records.fhir.interactions import SERVED_TYPES
-from records.fhir.query import Include, Order, Query, Tokens
+from records.fhir.parameters import Source, values
+from records.fhir.provenance import TARGET
+from records.fhir.provenance import TYPE as PROVENANCE
+from records.fhir.query import Include, Order, Query, References, Tokens
 from records.store.consent_rules import flag_broken_glass
 from records.store.pages import Page, seal_page
 from records.store.resource_rows import COLUMNS, Stored, opened_all
-from records.store.search_sql import Statement
+from records.store.search_provenance import FIRST, Versions, beyond, count_sql, made_about, opened_any, page_sql
+from records.store.search_sql import Statement, compartment_keys
 
 if TYPE_CHECKING:
     from records.store.unit import Unit
@@ -40,7 +46,7 @@ async def run_search(unit: Unit, statement: Statement, queries: Sequence[Query],
     branches = [(query, _conditions(statement, query, page)) for query in queries]
     raw = unit.raw
     wants_total = shape.total == "accurate" or shape.summary == "count" or shape.count == 0
-    total = await raw.fetchval(_counting(branches), *statement.values) if wants_total else None
+    total = await raw.fetchval(_counting(statement, branches, page), *statement.values) if wants_total else None
     records: list[Any] = []
     if shape.count and shape.summary != "count":
         sql = _page_sql(statement, branches, page)
@@ -49,7 +55,7 @@ async def run_search(unit: Unit, statement: Statement, queries: Sequence[Query],
     records = records[: shape.count]
     if page.is_backwards:
         records.reverse()
-    matches = await opened_all(unit, records)
+    matches = await opened_any(unit, records)
     if not wants_total and not has_more and not page.position:
         total = len(matches)
     included = await _included(unit, statement, queries, matches)
@@ -156,12 +162,34 @@ def _conditions(statement: Statement, query: Query, page: Page) -> str:
     return " and ".join(parts)
 
 
-def _counting(branches: Sequence[tuple[Query, str]]) -> str:
+def _counting(statement: Statement, branches: Sequence[tuple[Query, str]], page: Page) -> str:
     counts = [f"(select count(*) from resource r where {conditions})" for _, conditions in branches]
+    for query, _ in branches:
+        if _asks_for_made(query, branches, page):
+            counts += count_sql(statement, _of_versions(statement, query, page))
     return "select " + " + ".join(counts)
 
 
 # --- order and pages --------------------------------------------------------------------------------------------------
+
+
+def _asks_for_made(query: Query, branches: Sequence[Any], page: Page) -> bool:
+    """A search over all types that does not name this one would bring everything twice."""
+    is_named = len(branches) == 1 or any(name == "_type" for name, _ in page.pairs)
+    return query.type == PROVENANCE and is_named
+
+
+def _of_versions(statement: Statement, query: Query, page: Page) -> list[str]:
+    """Give the conditions of a search on the Provenances that nobody stored."""
+    versions = Versions(statement)
+    wanted = list(query.where)
+    if page.compartment is not None:
+        type_, id_ = page.compartment
+        wanted.append(References(compartment_keys(type_, PROVENANCE), (type_,), id_))
+    found = [versions.holds(clause) for clause in wanted]
+    if page.position and not page.is_backwards and not query.order:
+        found += beyond(statement, page.position[-1])
+    return found
 
 
 def _page_sql(statement: Statement, branches: Sequence[tuple[Query, str]], page: Page) -> str:
@@ -170,6 +198,11 @@ def _page_sql(statement: Statement, branches: Sequence[tuple[Query, str]], page:
     descending = [o != page.is_backwards for o in (*(o.is_descending for o in shape.order), False)]
     order = ", ".join(f"{n} {'desc' if d else 'asc'}" for n, d in zip(names, descending, strict=True))
     inner = " union all ".join(_branch_sql(statement, query, conditions) for query, conditions in branches)
+    for query, _ in branches:
+        if _asks_for_made(query, branches, page):
+            limit = None if page.is_backwards else query.count + 1
+            versions = page_sql(statement, _of_versions(statement, query, page), query.order, limit)
+            inner = " union all ".join((inner, *versions))
     beyond = f"where {_beyond(statement, names, descending, page.position)}" if page.position else ""
     return f"select * from ({inner}) s {beyond} order by {order} limit {shape.count + 1}"
 
@@ -227,7 +260,8 @@ async def _included(
             break
         fresh: list[Stored] = []
         for include in includes:
-            for stored in await _follow(unit, statement, include, frontier):
+            reached = await _follow(unit, statement, include, frontier)
+            for stored in [*reached, *await _follow_made(unit, statement, include, frontier)]:
                 if stored.row not in seen and len(found) < MAX_INCLUDED:
                     seen.add(stored.row)
                     found[stored.row] = stored
@@ -246,8 +280,36 @@ async def _follow(unit: Unit, before: Statement, include: Include, frontier: Seq
     return await opened_all(unit, records)
 
 
+async def _follow_made(unit: Unit, before: Statement, include: Include, frontier: Sequence[Stored]) -> list[Stored]:
+    """As `_follow`, from and to the Provenances that nobody stored."""
+    if include.source != PROVENANCE:
+        return []
+    statement = Statement(before.tenant_id, before.access, before.blinds, before.interaction)
+    if include.is_reverse:
+        wanted = [s for s in frontier if include.target in ("", s.type)] if TARGET in include.keys else []
+        return await made_about(unit, statement, wanted)
+    sql = _named_sql(statement, include, [s for s in frontier if s.row >= FIRST])
+    return await opened_all(unit, await unit.raw.fetch(sql, *statement.values)) if sql else []
+
+
+def _named_sql(statement: Statement, include: Include, made: Sequence[Stored]) -> str | None:
+    """What they name has no index rows: it is read from the resources."""
+    sources = [Source(key, tuple(key.split(".")[1:])) for key in include.keys]
+    found = [v for s in made for source in sources for _, v in values(text.loads(s.content), PROVENANCE, source)]
+    places = {p for v in found if (p := reference_target(v.get("reference"))) and include.target in ("", p[0])}
+    types = [t for t in sorted({t for t, _ in places}) if statement.access.grants.get(t)]
+    if not types:
+        return None
+    named, ids = statement.bind([t for t, _ in places]), statement.bind([i for _, i in places])
+    branches = " or ".join(f"(r.type = {statement.bind(t)} and {statement.visible('r', t)})" for t in types)
+    return (
+        f"select {COLUMNS} from unnest({named}::text[], {ids}::text[]) w(type, id) join resource r"
+        f" on r.tenant_id = $1 and r.type = w.type and r.id = w.id and not r.deleted where ({branches})"
+    )
+
+
 def _forward_sql(statement: Statement, include: Include, frontier: Sequence[Stored]) -> str | None:
-    rows = [s.row for s in frontier if s.type == include.source]
+    rows = [s.row for s in frontier if s.type == include.source and s.row < FIRST]
     if not rows:
         return None
     types = [include.target] if include.target else sorted(SERVED_TYPES)

@@ -14,6 +14,8 @@ from uuid import UUID
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import compartment_parameters
 from records.fhir.parameters import parameters, sources
+from records.fhir.provenance import TARGET
+from records.fhir.provenance import TYPE as PROVENANCE
 from records.fhir.query import (
     Access,
     AllOf,
@@ -33,6 +35,7 @@ from records.fhir.query import (
 )
 from records.store.consent_rules import EXEMPT, Looked, consented
 from records.store.resource_blinds import Blinds
+from records.store.search_provenance import written_about
 
 # {low} and {high} are the resource's, {a} and {b} the searched interval's (FHIR R4 §3.1.1.4.5)
 _COMPARISONS = {
@@ -88,10 +91,10 @@ class Statement:
         """Give the predicate that no Consent hides a resource. Broken glass shows it to readers, not to writers."""
         if type_ in EXEMPT or (self.access.breaks_glass and self.interaction in ("r", "s")):
             return "true"
-        return consented(Looked(alias, self.at_history), self.access, self._bind_once)
+        return consented(Looked(alias, self.at_history), self.access, self.bind_once)
 
-    def _bind_once(self, value: Any) -> str:
-        """The same value is one parameter, however many branches look at it."""
+    def bind_once(self, value: Any) -> str:
+        """Add a parameter that is used again: the same value is one parameter, however many branches look at it."""
         key = repr(value)
         if key not in self._bound:
             self._bound[key] = self.bind(value)
@@ -124,7 +127,7 @@ class Statement:
                 return f"{'not ' * is_negated}{alias}.id = any({self.bind(list(ids))})"
             case Updated(comparator, low, high):
                 at = f"{alias}.updated_at"
-                return self._compared(comparator, (at, at), (low, high))
+                return self.compared(comparator, (at, at), (low, high))
             case Chain():
                 return self._chain(alias, clause)
             case Has():
@@ -199,13 +202,13 @@ class Statement:
 
     def _range(self, alias: str, table: str, test: tuple[Sequence[str], Comparator, Any, Any]) -> str:
         keys, comparator, low, high = test
-        condition = self._compared(comparator, ("x.low", "x.high"), (low, high))
+        condition = self.compared(comparator, ("x.low", "x.high"), (low, high))
         return (
             f"{alias}.row in (select x.row from {table} x where x.tenant_id = $1"
             f" and x.key = any({self.tokens(keys)}) and {condition})"
         )
 
-    def _compared(self, comparator: Comparator, columns: tuple[str, str], bounds: tuple[Any, Any]) -> str:
+    def compared(self, comparator: Comparator, columns: tuple[str, str], bounds: tuple[Any, Any]) -> str:
         """Bind only what the comparison uses: PostgreSQL refuses a parameter that nothing types."""
         template = _COMPARISONS[comparator]
         a, b = ((self.bind(v) if name in template else "") for name, v in zip(("{a}", "{b}"), bounds, strict=True))
@@ -227,7 +230,7 @@ class Statement:
 
     def _has(self, alias: str, type_: str, clause: Has) -> str:
         x, source = self.alias(), self.alias()
-        return (
+        stored = (
             f"{alias}.id in (select {x}.target_id from resource_reference {x} join resource {source}"
             f" on {source}.tenant_id = $1 and {source}.row = {x}.row"
             f" where {x}.tenant_id = $1 and {x}.target_type = {self.bind(type_)}"
@@ -235,6 +238,9 @@ class Statement:
             f" and not {source}.deleted and {self.visible(source, clause.type)}"
             f" and {self._all(source, clause.type, clause.where)})"
         )
+        if clause.type == PROVENANCE and TARGET in clause.keys and type_ != PROVENANCE:
+            return f"({stored} or {written_about(self, alias, type_, clause.where)})"
+        return stored
 
 
 def compartment_types(compartment: str) -> frozenset[str]:

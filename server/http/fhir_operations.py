@@ -50,12 +50,15 @@ async def everything(call: Call) -> web.Response:
         call.need("Patient", "read", "r")
         found = await find_everything(unit, call.access, wanted)
     entries = [Entry(f"{call.base}/{s.type}/{s.id}", call.shown(s)) for s in found.resources]
+    total = len(entries) if found.next_row is None and not wanted.after else None
+    entries += [
+        Entry(f"{call.base}/{s.type}/{s.id}", call.shown(s), "include") for s in found.provenances
+    ]  # beside the count: they come with what they are about
     url = f"{call.base}/Patient/{call.id}/$everything"
     links = [("self", url)]
     if found.next_row is not None:
         links.append(("next", f"{url}?_count={wanted.count}&_after={found.next_row}"))
-    is_whole = found.next_row is None and not wanted.after
-    return answer(200, searchset(entries, links, len(entries) if is_whole else None))
+    return answer(200, searchset(entries, links, total))
 
 
 def _wanted(call: Call, pairs: dict[str, str]) -> Everything:

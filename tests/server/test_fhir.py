@@ -344,7 +344,7 @@ class TestOperations:
             page = fhir("GET", url).json
             found += [e["resource"] for e in page["entry"]]
             url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
-        assert len(found) == len({r["id"] for r in found}) == 14
+        assert len(found) == len({r["id"] for r in found}) == 2 * 14  # each with its Provenance
         assert {r["resourceType"] for r in found} >= {"Patient", "Encounter", "Observation", "Composition"}
         assert "王五" not in str(found)
 

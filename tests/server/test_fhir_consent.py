@@ -10,7 +10,7 @@ import pytest
 from records.access import Grade
 from records.fhir.places import graded
 from tests.conftest import Cluster, _database
-from tests.fakes.hospital import SYSTEM, Caller, Hospital, HospitalKey, hospital
+from tests.fakes.hospital import SYSTEM, Caller, Hospital, HospitalKey, Reply, hospital
 from tests.records.fhir.test_consent_rules import ORG, TYPES, deny, permit
 from tests.records.fhir.test_consent_rules import consent as consent_of
 
@@ -60,6 +60,10 @@ def consents(server: Hospital, provision: dict[str, Any], id_: str = "c", **more
     assert client(server)("PUT", f"/Consent/{id_}", body).status in (200, 201)
 
 
+def resources(reply: Reply, type_: str) -> list[dict[str, Any]]:
+    return [e["resource"] for e in reply.json["entry"] if e["resource"]["resourceType"] == type_]
+
+
 def sees(caller: Caller) -> str:
     """Ids of what the client finds of the patient, by search, read, everything and history alike."""
     found = {i for i in caller("GET", "?_type=Patient,Encounter,Observation").ids if i != "other"}
@@ -69,7 +73,9 @@ def sees(caller: Caller) -> str:
     assert {i for reply in histories for i in reply.ids if i != "other"} == found
     everything = caller("GET", "/Patient/p/$everything")
     if "p" in found:
-        assert {i for i in everything.ids if not i.startswith("c")} == found
+        assert {i for i in everything.ids if i[0] not in "cw"} == found
+        about = {p["target"][0]["reference"].split("/")[1] for p in resources(everything, "Provenance")}
+        assert {i for i in about if not i.startswith("c")} == found
     else:
         assert everything.status == 404
     return " ".join(sorted(found))

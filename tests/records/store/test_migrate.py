@@ -3,16 +3,21 @@
 import asyncio
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import records.store.admission_tables
 import records.store.resource_tables  # noqa: F401  # these add their tables to the metadata
+from records.fhir.provenance import author_of
 from records.store.address import asyncpg_url
-from records.store.migrate import current, head, upgrade
+from records.store.migrate import MIGRATIONS, current, head, locked, upgrade
+from records.store.resources import Write
 from records.store.tables import metadata
+from tests.records.store.conftest import SYSTEM, Store
 
 pytestmark = pytest.mark.oldest_postgres
 
@@ -38,20 +43,29 @@ class TestMigrations:
     async def test_empty_database_has_no_revision(self, empty_database_url: str) -> None:
         assert await current(empty_database_url) is None
 
+    async def test_versions_from_before_get_their_authors_from_the_trail(self, database_url: str, store: Store) -> None:
+        authors = "select author from resource union all select author from resource_history"
+        for is_active in (True, False):
+            async with store.database.unit(SYSTEM) as unit:
+                await unit.resources.save({"resourceType": "Device", "id": "d", "lotNumber": str(is_active)}, Write())
+        await _down(database_url, "0019")
+        await upgrade(database_url)
+        async with store.database.unit(SYSTEM) as unit:
+            assert [r["author"] for r in await unit.raw.fetch(authors)] == [author_of(SYSTEM)] * 2
+
     async def test_down_and_up_again(self, empty_database_url: str) -> None:
         """Every migration can be taken back: a failed upgrade is undone by hand with alembic downgrade."""
-        from alembic import command
-        from alembic.config import Config
-
-        from records.store.migrate import MIGRATIONS, locked
-
-        def down(connection: Connection) -> None:
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = connection
-            command.downgrade(config, "base")
-
         await upgrade(empty_database_url)
-        await locked(empty_database_url, down)
+        await _down(empty_database_url, "base")
         await upgrade(empty_database_url)
         assert await current(empty_database_url) == head()
+
+
+async def _down(url: str, revision: str) -> None:
+    def down(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    await locked(url, down)
