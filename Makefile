@@ -70,7 +70,7 @@ node_modules/.installed: package-lock.json
 test-tools: $(VENV)/.tested debian-tools node_modules/.installed
 
 # What the tests need beside Python: two browsers, letters of both languages, Node, a TURN server, the oldest PostgreSQL
-# that is served;
+# that is served, a security module in software;
 # libatomic for the Node inside Playwright's wheel.
 # Debian would make a cluster and start it as a service; on a machine without one it is told not to.
 .PHONY: debian-tools apt
@@ -85,6 +85,7 @@ debian-tools:
 	command -v git >/dev/null || missing="$$missing git"; \
 	ldconfig -p | grep libatomic.so.1 >/dev/null || missing="$$missing libatomic1"; \
 	command -v turnserver >/dev/null || missing="$$missing coturn"; \
+	ls /usr/lib/softhsm/libsofthsm2.so >/dev/null 2>&1 || missing="$$missing softhsm2"; \
 	test -x $(POSTGRES_15)/postgres || missing="$$missing postgresql-15"; \
 	if [ -n "$$missing" ]; then $(MAKE) --no-print-directory apt PACKAGES="$$missing"; fi
 

@@ -44,10 +44,14 @@ class Settings:
     postgres_bin: Path | None
     key_file: Path
     key_service: str
-    """`file` or `vault`."""
+    """`file`, `vault` or `pkcs11`."""
     vault_url: str | None
     vault_key: str
     vault_token_file: Path | None
+    pkcs11_module: Path | None
+    pkcs11_token: str | None
+    pkcs11_key: str
+    pkcs11_pin_file: Path | None
     country: str
     emergency_number: str
     turn_urls: tuple[str, ...]
@@ -131,14 +135,20 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 def _key_service(text: str) -> str:
-    if text not in ("file", "vault"):
-        raise ValueError("file or vault")
+    if text not in ("file", "vault", "pkcs11"):
+        raise ValueError("file, vault or pkcs11")
     return text
 
 
 def _key_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
         raise ValueError("a name of letters, digits, hyphens and underscores")
+    return text
+
+
+def _label(text: str) -> str:
+    if len(text.encode()) > 32:
+        raise ValueError("a token's label, 32 bytes or fewer")
     return text
 
 
@@ -210,11 +220,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("POSTGRES_BIN", "(embedded wheel)", "Folder with the programs of PostgreSQL 15-18 to run instead.", _path),
     Setting("KEY_FILE", "(DATA_DIR/keys/kek.json)", "File with the key-encryption key; made on the first start only.",
             _path),
-    Setting("KEY_SERVICE", "file", "file: the key file; vault: the transit engine of HashiCorp Vault or OpenBao.",
-            _key_service),
+    Setting("KEY_SERVICE", "file", "file: the key file; vault: the transit engine of HashiCorp Vault or OpenBao; "
+            "pkcs11: a hardware security module.", _key_service),
     Setting("VAULT_URL", "", "Its address, such as https://vault.example:8200.", _url),
     Setting("VAULT_KEY", "teleconsult", "Name of the transit key there, made with derived=true.", _key_name),
     Setting("VAULT_TOKEN_FILE", "", "File in which its agent keeps our token: encrypt, decrypt, rewrap, read.", _path),
+    Setting("PKCS11_MODULE", "", "The vendor's PKCS#11 library, such as /usr/lib/softhsm/libsofthsm2.so.", _path),
+    Setting("PKCS11_TOKEN", "", "Label of the token there.", _label),
+    Setting("PKCS11_KEY", "teleconsult", "Label of the AES-256 key in the token; made there on the first start.",
+            _key_name),
+    Setting("PKCS11_PIN_FILE", "", "File with the PIN of the token's user.", _path),
     Setting("COUNTRY", "cn", "Country whose rules and numbers apply.", _country),
     Setting("EMERGENCY_NUMBER", "120", "Number that patients are told to call in an emergency.", _telephone),
     Setting("TURN_URLS", "", "Addresses of your TURN server, for lines that let nothing else through.", _turn_urls),
@@ -287,15 +302,30 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         )
     if values["media_port"] + values["relays"] - 1 > 65535:
         faults.append(f"{PREFIX}MEDIA_PORT must leave room for {values['relays']} relays below 65536.")
-    has_vault = values["vault_url"] is not None and values["vault_token_file"] is not None
-    if values["key_service"] == "vault" and not has_vault:
-        faults.append(f"{PREFIX}VAULT_URL and {PREFIX}VAULT_TOKEN_FILE must be set when {PREFIX}KEY_SERVICE is vault.")
-    if values["key_service"] == "file" and (values["vault_url"] or values["vault_token_file"]):
-        faults.append(f"{PREFIX}KEY_SERVICE must be vault when {PREFIX}VAULT_URL or {PREFIX}VAULT_TOKEN_FILE is set.")
+    faults += _key_service_contradictions(values)
     if values["llm_key"] and not values["llm_url"]:
         faults.append(f"{PREFIX}LLM_URL must be set when {PREFIX}LLM_KEY is.")
     if bool(values["turn_urls"]) != bool(values["turn_secret"]):
         faults.append(f"{PREFIX}TURN_URLS and {PREFIX}TURN_SECRET must be set together.")
+    return faults
+
+
+# What each key service needs; a setting of another is a mistake, best found before keys are made in the wrong place.
+_NEEDED_BY: Mapping[str, tuple[str, ...]] = {
+    "vault": ("vault_url", "vault_token_file"),
+    "pkcs11": ("pkcs11_module", "pkcs11_token", "pkcs11_pin_file"),
+}
+
+
+def _key_service_contradictions(values: Mapping[str, Any]) -> list[str]:
+    faults = []
+    for service, needed in _NEEDED_BY.items():
+        named = [f"{PREFIX}{name.upper()}" for name in needed]
+        is_chosen = values["key_service"] == service
+        if is_chosen and not all(values[name] for name in needed):
+            faults.append(f"{' and '.join(named)} must be set when {PREFIX}KEY_SERVICE is {service}.")
+        if not is_chosen and any(values[name] for name in needed):
+            faults.append(f"{PREFIX}KEY_SERVICE must be {service} when {' or '.join(named)} is set.")
     return faults
 
 

@@ -17,7 +17,11 @@ from server.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 # Of the operator's environment, what a child may need and what cannot hold a secret of ours.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "PYTHONASYNCIODEBUG")
+_PASSED_ON = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "PYTHONASYNCIODEBUG",
+    # Where libraries of security modules find their own settings: SoftHSM, Luna, Utimaco, nShield.
+    "SOFTHSM2_CONF", "ChrystokiConfigurationPath", "CS_PKCS11_R3_CFG", "NFAST_HOME",
+)  # fmt: skip
 MAX_LOG_BYTES = 10_000_000
 RELAY_STOPS_WITHIN_S = 5.0
 WEB_STOPS_WITHIN_S = 15.0

@@ -49,6 +49,7 @@ HOMES = {
     "sqlalchemy": ("records/store/", "migrations/"),
     "asyncpg": ("records/store/", "migrations/"),
     "cryptography": ("records/crypto/",),
+    "pkcs11": ("server/adapters/",),
     "alembic": ("migrations/", "records/store/"),
 }
 

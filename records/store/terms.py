@@ -42,7 +42,7 @@ async def term_ends(unit: Unit, patient_id: UUID) -> datetime | None:
     return retention.latest_end((retention.TABLE_CLASSES[row.name], row.at) for row in rows if row.at is not None)
 
 
-def _newest(name: str, patient_id: UUID) -> Select[Any]:
+def _newest(name: str, patient_id: UUID) -> Select[str, Any]:
     table = _TABLES[name]
     newest = select(literal(name).label("name"), func.max(table.c[USED_AT[name]]).label("at"))
     if name == t.patient.name:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from records.actors import Actor, ActorKind, Purpose
 from records.store.database import DEFAULT_TENANT
-from records.store.key_file import drop_old_keys, rotate_key_file
+from records.store.key_file import drop_old_keys
 from records.store.rotation import Rotation, Step
+from server import key_service
 from server.commands.reach import opened, reachable
 from server.config import Settings
 
@@ -26,14 +27,15 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _rotate(settings: Settings, level: str) -> str:
-    if level == "file" and settings.key_service == "file":
-        await asyncio.to_thread(rotate_key_file, settings.key_file)
     async with opened(settings) as database:
         rotation = Rotation(database, ACTOR)
         if level == "file":
+            await key_service.add_version(settings, database.keyring.provider)
             done = (await rotation.rewrap()).done
             if settings.key_service == "vault":
                 return f"{done} keys are wrapped by the newest version. Then raise its min_decryption_version there."
+            if settings.key_service == "pkcs11":
+                return f"{done} keys are wrapped by the newest version. Back the token up; destroy older ones there."
             return f"{done} keys are wrapped anew. Back the key file up, then `keys retire file`."
         version = await rotation.add(LEVELS[level])
         sweeps = {"tenant": rotation.sweep_tenant, "index": rotation.sweep_index}
@@ -53,7 +55,7 @@ async def _retire(settings: Settings, level: str) -> str:
         rotation = Rotation(database, ACTOR)
         if level == "file":
             await rotation.rewrap()
-            if settings.key_service == "vault":
+            if settings.key_service != "file":
                 return "Every key is wrapped by the newest version; the key service retires older ones."
             kept = await asyncio.to_thread(drop_old_keys, settings.key_file)
             return f"The key file holds {kept.current} alone."

@@ -13,7 +13,7 @@ from records.store.migrate import upgrade
 from server import key_service
 from server.commands.reach import opened
 from server.config import Settings
-from server.faults import DatabaseUnavailable, KeyServiceUnusable, KeyWrong
+from server.faults import DatabaseUnavailable, KeyWrong
 
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "prepare", Purpose.SYSADMIN, "prepare")
 
@@ -45,10 +45,7 @@ async def _open_keys(settings: Settings) -> None:
         except CannotOpen:
             raise _wrong_key(settings) from None
         except KeyServiceUnavailable as error:
-            raise KeyServiceUnusable(
-                f"The key service at {settings.vault_url} cannot be used: {error}.",
-                f"check its address, the token, and that its key {settings.vault_key} was made with derived=true.",
-            ) from None
+            raise key_service.unusable(settings, error) from None
 
 
 def _wrong_key(settings: Settings) -> KeyWrong:
@@ -56,6 +53,11 @@ def _wrong_key(settings: Settings) -> KeyWrong:
         return KeyWrong(
             f"The key {settings.vault_key} of the key service is not the one that this database was sealed with.",
             "name the right one by TELECONSULT_VAULT_KEY, or lower its min_decryption_version.",
+        )
+    if settings.key_service == "pkcs11":
+        return KeyWrong(
+            f"The key {settings.pkcs11_key} of the token is not the one that this database was sealed with.",
+            "name the right token and key by TELECONSULT_PKCS11_TOKEN and _KEY, or restore the token from its backup.",
         )
     return KeyWrong(
         f"The key file {settings.key_file} is not the one that this database was sealed with.",

@@ -19,6 +19,7 @@ from server.http import middleware, pages, recordings
 from server.keys import CLOCK, DATABASE, LINE_TESTS, ROOMS, SETTINGS, TRIAGE
 from server.line_tests import LineTests
 from tests.fakes.rooms import FakeRooms
+from tests.fakes.softhsm import make_token
 from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
@@ -71,3 +72,14 @@ async def clinic(
     for client in made.people:
         await client.close()
     await server.close()
+
+
+TOKEN_LABEL = "clinic"
+
+
+@pytest.fixture(scope="session")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a PKCS#11 token: one a process, as its library reads the tokens once. Tests have labels."""
+    folder = tmp_path_factory.mktemp("softhsm")
+    make_token(folder, TOKEN_LABEL)
+    return folder

@@ -33,7 +33,10 @@ from server.config import Settings, read_settings
 from server.faults import KeyServiceUnusable
 from server.key_service import keyring
 from server.processes import unprivileged_account
+from tests.fakes.softhsm import MODULE, PIN
 from tests.journeys.product import ROOT, free_port
+
+from .conftest import TOKEN_LABEL
 
 TOKEN = "root-token-of-a-test"
 KEY = b"k" * 32
@@ -146,12 +149,21 @@ class TestTransit:
         assert await provider.healthy()
 
 
-@pytest.fixture(params=["file", "vault"])
+@pytest.fixture(params=["file", "vault", "pkcs11"])
 async def service(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyProvider]:
-    """Each key service that we have. An adapter for PKCS#11 or a cloud stands here as a third."""
+    """Each key service that we have. An adapter for a cloud stands here as a fourth."""
     if request.param == "file":
         create_key_file(tmp_path / "kek.json")
         yield load_keyring(tmp_path / "kek.json").provider
+        return
+    if request.param == "pkcs11":
+        from server.adapters.hsm import HsmKey, HsmProvider
+
+        request.getfixturevalue("token")
+        hsm = HsmProvider(HsmKey(MODULE, TOKEN_LABEL, f"contract {request.node.name}"[:60], PIN))
+        await hsm.add_version()
+        yield hsm
+        hsm.close()
         return
     bao = request.getfixturevalue("bao")
     name = f"contract-{abs(hash(request.node.name))}"
