@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import is_
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from records.fhir import text
-from records.fhir.errors import BadRequest, FhirError, NotSupported, TooCostly
+from records.fhir.errors import BadRequest, BusinessRule, FhirError, NotSupported, TooCostly, UnknownType
 from records.fhir.interactions import INTERACTIONS
+from records.fhir.model import is_resource_type
+from records.fhir.validate import MAX_ISSUES
 
 Json = dict[str, Any]
 # One transaction holds its locks until the end; a hospital's nightly load is split into such pieces.
@@ -46,9 +48,41 @@ class Step:
         return self.method in ("POST", "PUT", "PATCH", "DELETE")
 
 
-def steps_of(bundle: Json, base_url: str) -> list[Step]:
-    """Give the steps of a valid transaction, in its order. Raises BadRequest, NotSupported, TooCostly."""
-    return [_step(number, entry, base_url) for number, entry in enumerate(_entries(bundle))]
+def steps_of(bundle: Json, base_url: str, left_out: Container[int] = ()) -> list[Step]:
+    """
+    Give the steps of a valid transaction, in its order, but for the entries that are left out.
+
+    Raises BadRequest, NotSupported, TooCostly.
+    """
+    entries = enumerate(_entries(bundle))
+    return [_step(number, entry, base_url) for number, entry in entries if number not in left_out]
+
+
+def unserved(bundle: Json, base_url: str) -> dict[int, UnknownType]:
+    """Give the entries of a transaction that are for R4 types this server does not serve, and what to say of each."""
+    found: dict[int, UnknownType] = {}
+    entries = bundle.get("entry")
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        request = entry.get("request") if isinstance(entry, dict) else None
+        url = request.get("url") if isinstance(request, dict) else None
+        type_ = re.split("[/?]", url.removeprefix(base_url).lstrip("/"), maxsplit=1)[0] if isinstance(url, str) else ""
+        if type_ not in INTERACTIONS and is_resource_type(type_):
+            found[number] = _unknown(type_, number)
+    return found
+
+
+def refuse_unserved(found: Mapping[int, UnknownType]) -> None:
+    """Refuse a transaction for the types that are not served, each entry named: its sender mends them all at once."""
+    if found:
+        error = NotSupported("this server has none of these types; with Prefer: handling=lenient they are left out")
+        issues = [issue for each in found.values() for issue in each.issues]
+        error.issues = [*error.issues, *issues[:MAX_ISSUES]]
+        raise error
+
+
+def _unknown(type_: str, number: int) -> UnknownType:
+    where = f"Bundle.entry[{number}].request.url"
+    return UnknownType(f"this server has no resource type {type_}; see metadata", path=where)
 
 
 def steps_alone(bundle: Json, base_url: str) -> list[Step | FhirError]:
@@ -62,12 +96,16 @@ def steps_alone(bundle: Json, base_url: str) -> list[Step | FhirError]:
     return found
 
 
-def without_resources(bundle: Json) -> Json:
-    """Give a batch to validate by itself: the resource of each entry is that entry's own matter."""
+def without_resources(bundle: Json, left_out: Container[int] = ()) -> Json:
+    """Give a Bundle to validate by itself: what an entry of a batch holds is its own matter, what is left out none."""
     entries = bundle.get("entry")
-    if bundle.get("type") != "batch" or not isinstance(entries, list):
+    is_batch = bundle.get("type") == "batch"
+    if not isinstance(entries, list) or not is_batch and not left_out:
         return bundle
-    bare = [{k: v for k, v in e.items() if k != "resource"} if isinstance(e, dict) else e for e in entries]
+    bare = [
+        {k: v for k, v in e.items() if k != "resource"} if isinstance(e, dict) and (is_batch or n in left_out) else e
+        for n, e in enumerate(entries)
+    ]
     return {**bundle, "entry": bare}
 
 
@@ -89,6 +127,8 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
     path = url.removeprefix(base_url).lstrip("/")
     target, _, query = path.partition("?")
     type_, _, id_ = target.partition("/")
+    if type_ not in INTERACTIONS and is_resource_type(type_):
+        raise _unknown(type_, number)
     if type_ not in INTERACTIONS or "/" in id_ or method not in _ORDER:
         raise NotSupported("the entry's url is no interaction of this server", path=f"{where}.url")
     criteria = parse_qsl(query, keep_blank_values=True)
@@ -159,6 +199,35 @@ def patch_in(step: Step) -> Any:
         return text.loads(base64.b64decode(str(resource.get("data", ""))))
     except (binascii.Error, ValueError):
         raise BadRequest("data is not base64", path=where) from None
+
+
+def conditional_references(steps: Sequence[Step]) -> dict[str, Step]:
+    """Give each `Type?criteria` that stands for a reference (§3.1.0.11.3), with the first entry that has it."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        for reference in references_in(step.resource) if step.resource else ():
+            if _BY_CRITERIA.match(reference):
+                found.setdefault(reference, step)
+    return found
+
+
+def refuse_criteria(resource: Json) -> None:
+    """Refuse to keep `Type?criteria` as a reference: only a transaction says whom it means."""
+    if any(map(_BY_CRITERIA.match, references_in(resource))):
+        raise BusinessRule("a reference by criteria is resolved in a transaction only", path=resource["resourceType"])
+
+
+# The criteria may hold an address: Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|1
+_BY_CRITERIA = re.compile(r"[A-Z][A-Za-z]+\?")
+
+
+def named_by_criteria(steps: Sequence[Step]) -> dict[str, str]:
+    """Give the ids of what the Bundle itself makes or finds by criteria, so that a reference may name it by them."""
+    return {
+        f"{step.type}?{urlencode(sorted(step.criteria))}": f"{step.type}/{step.id}"
+        for step in steps
+        if step.criteria and step.id and step.method in ("POST", "PUT")
+    }
 
 
 def references_in(value: Json) -> list[str]:

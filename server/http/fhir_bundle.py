@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 from aiohttp import web
@@ -21,18 +22,22 @@ from records.fhir.patch import json_patch
 from records.fhir.search import parse_search
 from records.fhir.transaction import (
     Step,
+    conditional_references,
     in_order,
+    named_by_criteria,
     patch_in,
-    references_in,
+    refuse_criteria,
     refuse_overlap,
+    refuse_unserved,
     resolved_ids,
     steps_alone,
     steps_of,
+    unserved,
     with_id,
     with_references,
     without_resources,
 )
-from records.fhir.validate import validate
+from records.fhir.validate import MAX_ISSUES, validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_audit import read_audit_event
@@ -59,15 +64,21 @@ async def bundle(call: Call) -> web.Response:
     body = await call.resource()
     if body["resourceType"] != "Bundle":
         raise BadRequest("post a Bundle to the base, other resources to their type", path="resourceType")
-    validate(without_resources(body))
+    left_out = unserved(body, call.base) if body.get("type") == "transaction" else {}
+    if call.prefer("handling") != "lenient":
+        refuse_unserved(left_out)
+    validate(without_resources(body, left_out))
     if is_given(call):
         raise NotSupported("put a Provenance for a Bundle's entries into the Bundle; it may name them by fullUrl")
     if body["type"] == "batch":
         return _answer(call, "batch-response", [await _alone(call, step) for step in steps_alone(body, call.base)])
-    return _answer(call, "transaction-response", await _transaction(call, steps_of(body, call.base)))
+    done = await _transaction(call, steps_of(body, call.base, left_out))
+    done |= {number: _refusal(error) for number, error in left_out.items()}
+    return _answer(call, "transaction-response", [done[number] for number in sorted(done)])
 
 
-async def _transaction(call: Call, steps: Sequence[Step]) -> list[Done]:
+async def _transaction(call: Call, steps: Sequence[Step]) -> dict[int, Done]:
+    """Do all steps in one unit; give what became of each by its number."""
     async with call.database.unit(call.actor) as unit:
         identified, existing = await _identified(call, unit, steps)
         refuse_overlap(identified)
@@ -83,7 +94,7 @@ async def _transaction(call: Call, steps: Sequence[Step]) -> list[Done]:
             except FhirError as error:
                 error.issues = [_placed(issue, step) for issue in error.issues]
                 raise
-    return [done[number] for number in range(len(steps))]
+    return done
 
 
 async def _created(
@@ -124,7 +135,11 @@ async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[li
     existing: dict[int, Stored] = {}
     conditional = [s for s in steps if s.criteria and s.is_write and not s.id]
     for step in sorted(conditional, key=lambda s: (s.type, sorted(s.criteria))):
-        found = await match(call, unit, step.type, step.criteria)
+        try:
+            found = await match(call, unit, step.type, step.criteria)
+        except FhirError as error:
+            error.issues = [_placed(issue, step) for issue in error.issues]
+            raise
         if found is not None:
             ids[step.number], existing[step.number] = found.id, found
         elif step.method == "PUT":
@@ -135,23 +150,41 @@ async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[li
 
 
 async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step]) -> dict[str, str]:
-    """Resolve `Patient?identifier=…` in references; exactly one resource must match (§3.1.0.11.3)."""
-    wanted = {r for s in steps if s.resource for r in references_in(s.resource) if "?" in r and "://" not in r}
+    """
+    Resolve `Patient?identifier=…` in references; exactly one resource must match (§3.1.0.11.3).
+
+    What the Bundle itself makes by the same criteria counts too: it is not there to be found yet.
+    """
+    made = named_by_criteria(steps)
     found: dict[str, str] = {}
-    for reference in sorted(wanted):
-        type_, _, query = reference.partition("?")
-        if type_ not in SERVED_TYPES:
-            raise NotSupported("a conditional reference is Type?criteria")
-        call.need(type_, "search-type", "s")
-        pairs = [*parse_qsl(query, keep_blank_values=True), ("_count", "2")]
-        search = parse_search(type_, pairs, call.around(is_strict=True))
-        if not search.where:
-            raise BadRequest("a conditional reference needs criteria")
-        matches = (await unit.resources.search(call.access, [search], Page(call.access.client_id))).matches
-        if len(matches) != 1:
-            raise MultipleMatches(f"a conditional reference matches {'no' if not matches else 'more than one'} {type_}")
-        found[reference] = f"{type_}/{matches[0].id}"
+    faults: list[FhirError] = []
+    for reference, step in sorted(conditional_references(steps).items(), key=itemgetter(0)):
+        try:
+            found[reference] = await _referred(call, unit, reference, made)
+        except FhirError as error:
+            error.issues = [replace(issue, path=f"Bundle.entry[{step.number}].resource") for issue in error.issues]
+            faults.append(error)
+    if faults:
+        faults[0].issues = [issue for error in faults for issue in error.issues][:MAX_ISSUES]
+        raise faults[0]
     return found
+
+
+async def _referred(call: Call, unit: Unit, reference: str, made: Mapping[str, str]) -> str:
+    type_, _, query = reference.partition("?")
+    if type_ not in SERVED_TYPES:
+        raise NotSupported("a conditional reference is Type?criteria, of a type that this server serves")
+    call.need(type_, "search-type", "s")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if (own := made.get(f"{type_}?{urlencode(sorted(pairs))}")) is not None:
+        return own
+    search = parse_search(type_, [*pairs, ("_count", "2")], call.around(is_strict=True))
+    if not search.where:
+        raise BadRequest("a conditional reference needs criteria")
+    matches = (await unit.resources.search(call.access, [search], Page(call.access.client_id))).matches
+    if len(matches) != 1:
+        raise MultipleMatches(f"a conditional reference matches {'no' if not matches else 'more than one'} {type_}")
+    return f"{type_}/{matches[0].id}"
 
 
 async def _alone(call: Call, step: Step | FhirError) -> Done:
@@ -163,10 +196,14 @@ async def _alone(call: Call, step: Step | FhirError) -> Done:
             (identified,), existing = await _identified(call, unit, [step])
             return await _run(call, unit, identified, existing.get(step.number))
     except FhirError as error:
-        return Done(error.status, content=text.dumps(operation_outcome(error.issues)))
+        return _refusal(error)
     except RecordsError as error:
         status, issue = status_of(error)
         return Done(status, content=text.dumps(operation_outcome([issue])))
+
+
+def _refusal(error: FhirError) -> Done:
+    return Done(error.status, content=text.dumps(operation_outcome(error.issues)))
 
 
 async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> Done:
@@ -194,6 +231,7 @@ def _resource(step: Step) -> Json:
     resource = {**(step.resource or {}), "id": step.id}
     validate(resource)
     refuse_part(resource)
+    refuse_criteria(resource)
     return resource
 
 

@@ -25,6 +25,7 @@ from records.fhir.patch import json_patch, merge_patch
 from records.fhir.places import TYPES as PLACE_TYPES
 from records.fhir.places import is_redacted
 from records.fhir.search import parse_search
+from records.fhir.transaction import refuse_criteria
 from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
@@ -211,6 +212,7 @@ async def checked_resource(call: Call, type_: str, id_: str | None = None) -> Js
         raise BadRequest("the id in the body must be the one in the URL", path=f"{type_}.id")
     validate(resource)
     refuse_part(resource)
+    refuse_criteria(resource)
     return resource
 
 
