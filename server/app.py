@@ -67,6 +67,7 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
     assert settings.database_url is not None, "checked by build_app"
     async with key_service.keyring(settings) as keyring:
         app[DATABASE] = await Database.open(settings.database_url, keyring, clock=app[CLOCK])
+        app[DATABASE].fhir_base = f"{settings.public_url}/fhir"
         yield
         await app[DATABASE].close()
 

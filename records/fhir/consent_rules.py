@@ -55,7 +55,7 @@ class ConsentRule:
     """What the data's own dates lie in: of a denial any of them, of a permission all; both or neither are there."""
 
 
-def rules_of(consent: Json) -> list[ConsentRule]:
+def rules_of(consent: Json, own_base: str = "") -> list[ConsentRule]:
     """Give the rules of a valid Consent; none when it is not active or not about privacy."""
     if consent.get("status") != "active" or PRIVACY not in _codes(consent.get("scope", {})):
         return []
@@ -65,44 +65,65 @@ def rules_of(consent: Json) -> list[ConsentRule]:
     found: list[ConsentRule] = [] if base is None else [ConsentRule(0, base)]
     if provision := consent.get("provision"):
         parent = found[0] if found else ConsentRule(-1, True)
-        found += _rules(provision, parent, default=not base if base is not None else None)
+        found += _Reading(own_base).rules(provision, parent, default=not base if base is not None else None)
     return found[:MAX_RULES]
 
 
-def _rules(
-    provision: Json, parent: ConsentRule, default: bool | None, is_sure: bool = True
-) -> Iterator[ConsentRule]:
-    """
-    The rule of a provision, then those of its exceptions; `default` is its kind when it does not tell.
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads provisions of Consents that name what this server keeps, by relative or by whole addresses."""
 
-    `is_sure` says that what stands above restricts to just what was written.
-    """
-    depth = parent.depth + 1
-    kind = {"permit": True, "deny": False}.get(provision.get("type", ""), default)
-    rule = _restricted(provision, parent, depth, kind is not False)
-    is_sure = is_sure and _is_decidable(provision)
-    if kind is not None and _concerns_reading(provision) and (not kind or is_sure):
-        yield rule
-    if depth < MAX_DEPTH:
-        for exception in provision.get("provision", []):
-            yield from _rules(exception, rule, None if kind is None else not kind, is_sure)
+    own_base: str
 
+    def rules(
+        self, provision: Json, parent: ConsentRule, default: bool | None, is_sure: bool = True
+    ) -> Iterator[ConsentRule]:
+        """
+        The rule of a provision, then those of its exceptions; `default` is its kind when it does not tell.
 
-def _restricted(provision: Json, parent: ConsentRule, depth: int, is_permit: bool) -> ConsentRule:
-    period = provision.get("period", {})
-    start, end = parse(period.get("start", "")), parse(period.get("end", ""))
-    data, is_related = _data(provision)
-    data_from, data_until = _data_period(provision, parent)
-    return ConsentRule(
-        depth, is_permit,
-        max(parent.valid_from, start.low) if start else parent.valid_from,
-        min(parent.valid_until, end.high) if end else parent.valid_until,
-        _both(parent.actors, _actors(provision)),
-        _both(parent.purposes, _optional(c["code"] for c in provision.get("purpose", []) if "code" in c)),
-        _both(parent.classes, _classes(provision, is_permit)),
-        _both(parent.data, data), is_related or parent.is_related,
-        (*parent.needs, *_needs(provision, is_permit)), data_from, data_until,
-    )  # fmt: skip
+        `is_sure` says that what stands above restricts to just what was written.
+        """
+        depth = parent.depth + 1
+        kind = {"permit": True, "deny": False}.get(provision.get("type", ""), default)
+        rule = self._restricted(provision, parent, depth, kind is not False)
+        is_sure = is_sure and _is_decidable(provision)
+        if kind is not None and _concerns_reading(provision) and (not kind or is_sure):
+            yield rule
+        if depth < MAX_DEPTH:
+            for exception in provision.get("provision", []):
+                yield from self.rules(exception, rule, None if kind is None else not kind, is_sure)
+
+    def _restricted(self, provision: Json, parent: ConsentRule, depth: int, is_permit: bool) -> ConsentRule:
+        period = provision.get("period", {})
+        start, end = parse(period.get("start", "")), parse(period.get("end", ""))
+        data, is_related = self._data(provision)
+        data_from, data_until = _data_period(provision, parent)
+        return ConsentRule(
+            depth, is_permit,
+            max(parent.valid_from, start.low) if start else parent.valid_from,
+            min(parent.valid_until, end.high) if end else parent.valid_until,
+            _both(parent.actors, self._actors(provision)),
+            _both(parent.purposes, _optional(c["code"] for c in provision.get("purpose", []) if "code" in c)),
+            _both(parent.classes, _classes(provision, is_permit)),
+            _both(parent.data, data), is_related or parent.is_related,
+            (*parent.needs, *_needs(provision, is_permit)), data_from, data_until,
+        )  # fmt: skip
+
+    def _actors(self, provision: Json) -> tuple[str, ...] | None:
+        found = []
+        for actor in provision.get("actor", []):
+            who = actor.get("reference", {})
+            if target := reference_target(who.get("reference"), self.own_base):
+                found.append("/".join(target) if target[0] else target[1])
+            if "value" in who.get("identifier", {}):
+                found.append(f"{who['identifier'].get('system', '')}|{who['identifier']['value']}")
+        return tuple(found) if provision.get("actor") else None
+
+    def _data(self, provision: Json) -> tuple[tuple[str, ...] | None, bool]:
+        given = provision.get("data", [])
+        targets = [reference_target(d.get("reference", {}).get("reference"), self.own_base) for d in given]
+        found = tuple(f"{target[0]}/{target[1]}" for target in targets if target)
+        return (found if given else None), any(d.get("meaning") != "instance" for d in given)
 
 
 def _both(one: Sequence[str] | None, other: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -116,17 +137,6 @@ def _optional(values: Any) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(values)) or None
 
 
-def _actors(provision: Json) -> tuple[str, ...] | None:
-    found = []
-    for actor in provision.get("actor", []):
-        who = actor.get("reference", {})
-        if target := reference_target(who.get("reference")):
-            found.append("/".join(target) if target[0] else target[1])
-        if "value" in who.get("identifier", {}):
-            found.append(f"{who['identifier'].get('system', '')}|{who['identifier']['value']}")
-    return tuple(found) if provision.get("actor") else None
-
-
 def _classes(provision: Json, is_permit: bool) -> tuple[str, ...] | None:
     """Resource types; a class of another system restricts a permission to nothing and a denial not at all."""
     given = provision.get("class", [])
@@ -134,13 +144,6 @@ def _classes(provision: Json, is_permit: bool) -> tuple[str, ...] | None:
     if len(types) < len(given) and not is_permit:
         return None
     return tuple(types) if given else None
-
-
-def _data(provision: Json) -> tuple[tuple[str, ...] | None, bool]:
-    given = provision.get("data", [])
-    targets = [reference_target(d.get("reference", {}).get("reference")) for d in given]
-    found = tuple(f"{target[0]}/{target[1]}" for target in targets if target)
-    return (found if given else None), any(d.get("meaning") != "instance" for d in given)
 
 
 def _concerns_reading(provision: Json) -> bool:

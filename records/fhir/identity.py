@@ -15,7 +15,7 @@ Json = dict[str, Any]
 _NAMESPACE = UUID("6f1d6a52-58f5-4a3e-9b0e-6f0f3f7c2d11")
 
 
-def patient_id_of(resource: Json) -> str | None:
+def patient_id_of(resource: Json, own_base: str = "") -> str | None:
     """Give the id of the Patient whose compartment the resource is in; the first one when there are several."""
     type_ = resource["resourceType"]
     if type_ == "Patient":
@@ -25,7 +25,7 @@ def patient_id_of(resource: Json) -> str | None:
             continue
         for source in sources(type_, code):
             for _, value in values(resource, type_, source):
-                target = reference_target(value.get("reference")) if isinstance(value, dict) else None
+                target = reference_target(value.get("reference"), own_base) if isinstance(value, dict) else None
                 if target and target[0] == "Patient":
                     return target[1]
     return None

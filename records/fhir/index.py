@@ -52,12 +52,14 @@ class Index:
     quantities: set[tuple[str, Decimal, Decimal]] = field(default_factory=set)
     coded: frozenset[str] = frozenset()
     """Codes and security labels, by which Consents decide (coded.py)."""
+    own_base: str = ""
+    """Address of this server's /fhir: references to it are relative ones."""
 
 
-def index_of(resource: Json) -> Index:
+def index_of(resource: Json, own_base: str = "") -> Index:
     """Give the index rows of a valid resource."""
     type_ = resource["resourceType"]
-    index = Index(coded=coded_texts(resource))
+    index = Index(coded=coded_texts(resource), own_base=own_base)
     for kind, source, found in indexed_values(type_, resource):
         _add(index, kind, source, found)
     for code, parameter in _composites(type_):
@@ -223,21 +225,28 @@ def _add_reference(index: Index, key: str, type_: str, value: Any) -> None:
             if (named := reference_target(value)) and named[0]:  # a canonical may be relative: Questionnaire/gcs
                 index.references.add((key, *named))
         return
-    if target := reference_target(value.get("reference")):
+    if target := reference_target(value.get("reference"), index.own_base):
         index.references.add((key, *target))
     identifier = value.get("identifier")
     if isinstance(identifier, dict):
         index.tokens.update(token(key + ":identifier", t) for t in token_texts("Identifier", identifier))
 
 
-def reference_target(text: Any) -> tuple[str, str] | None:
-    """Give (type, id) of a relative reference, ('', url) of another one; None for a contained or missing one."""
+def reference_target(text: Any, own_base: str = "") -> tuple[str, str] | None:
+    """Give (type, id) of a reference to this server, ('', url) of another one; None for a contained or missing one."""
     if not isinstance(text, str) or text.startswith("#"):
         return None
+    if own_base:
+        text = relative(text, own_base)
     parts = text.split("/")
     if len(parts) in (2, 4) and ":" not in parts[0]:
         return parts[0], parts[1]
     return "", text
+
+
+def relative(text: str, own_base: str) -> str:
+    """Give a reference as it is written from this server's address."""
+    return text.removeprefix(own_base).lstrip("/") if text.startswith(own_base + "/") else text
 
 
 def _add_date(index: Index, key: str, type_: str, value: Any) -> None:
@@ -326,14 +335,14 @@ def _add_composite(index: Index, key: str, components: tuple[tuple[str, str], ..
     """The first component's token becomes part of the second's key, so that both must stand in one node."""
     (_, first), (_, second) = components[0], components[1]
     heads = [t for type_, v in _component(node, first) for t in token_texts(type_, v)]
-    heads += [f"{r[0]}/{r[1]}" for _, v in _component(node, first) if (r := _reference_of(v))]
+    heads += [f"{r[0]}/{r[1]}" for _, v in _component(node, first) if (r := _reference_of(v, index.own_base))]
     for type_, value in _component(node, second):
         for head in set(heads):
             _add(index, _kind(type_), Source(f"{key}{SEPARATOR}{head}", ()), [(type_, value)])
 
 
-def _reference_of(value: Any) -> tuple[str, str] | None:
-    return reference_target(value.get("reference")) if isinstance(value, dict) else None
+def _reference_of(value: Any, own_base: str) -> tuple[str, str] | None:
+    return reference_target(value.get("reference"), own_base) if isinstance(value, dict) else None
 
 
 def _component(node: tuple[str, Any], expression: str) -> list[tuple[str, Any]]:

@@ -20,6 +20,7 @@ from records.fhir.index import (
     number_range,
     quantity_key,
     reference_target,
+    relative,
     token,
 )
 from records.fhir.interactions import SERVED_TYPES
@@ -369,7 +370,8 @@ def _reference(case: _Case, value: str) -> Clause:
         texts = [unescape(p) for p in split_escaped(value, "|")]
         normal = "|".join([*texts[:-1], normalise_token("Identifier", texts[-1])])
         return Tokens(tuple(token(k + ":identifier", normal) for k in case.keys))
-    text = _relative(unescape(value), case.draft.base_url)
+    written, base = unescape(value), case.draft.base_url
+    text = relative(written, base) if base else written
     restricted = tuple(p.target for p in case.places if p.target)
     if "/" not in text and ":" not in text:
         types = (case.modifier,) if case.modifier else restricted or tuple(sorted(case.parameter.targets))
@@ -379,11 +381,10 @@ def _reference(case: _Case, value: str) -> Clause:
         return AnyOf(())
     if not target_type and case.parameter.kind == "reference":
         return References(case.keys, ("",), target_id)
-    return References(case.keys, (target_type,), target_id)
-
-
-def _relative(text: str, base_url: str) -> str:
-    return text.removeprefix(base_url).lstrip("/") if base_url and text.startswith(base_url) else text
+    found = References(case.keys, (target_type,), target_id)
+    if text != written:  # a canonical stays the address that it is
+        return AnyOf((found, References(case.keys, ("",), written)))
+    return found
 
 
 def _composite(case: _Case, value: str) -> Clause:

@@ -40,7 +40,7 @@ async def write_rules(unit: Unit, stored: Stored, consent: dict[str, Any] | None
             rule.valid_until, rule.actors, rule.purposes, rule.classes, rule.data, rule.is_related,
             [blinds.coded(texts) for texts in rule.needs] or None, coded, rule.data_from, rule.data_until,
         )
-        for number, rule in enumerate(rules_of(consent))
+        for number, rule in enumerate(rules_of(consent, unit.fhir_base))
     ]  # fmt: skip
     if rows:
         await unit.raw.executemany(_INSERT, rows)

@@ -58,6 +58,9 @@ class Readiness:
 class Database:
     """The only door to the database. Open one per process, close it last."""
 
+    fhir_base = ""
+    """Address of our /fhir, when there is one: references to it are kept as they are and found as relative ones."""
+
     def __init__(self, engine: AsyncEngine, keyring: Keyring, clock: Clock) -> None:
         self.engine = engine
         self.keyring = keyring
@@ -141,7 +144,7 @@ class Database:
         async with self._translating(), self.engine.connect() as connection:
             raw = await _driver(connection)
             keys = Keys(self.keyring, connection, actor.tenant_id, self._clock.monotonic())
-            unit = Unit(Link(connection, raw), actor, self._clock.now(), keys)
+            unit = Unit(Link(connection, raw, self.fhir_base), actor, self._clock.now(), keys)
             try:
                 await _begin(raw, actor, plans_once)
                 yield unit

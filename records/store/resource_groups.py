@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from records.actors import Actor, Purpose
 from records.fhir.identity import key_owner, patient_id_of
@@ -190,7 +191,10 @@ async def _update(unit: Unit, requests: Sequence[Request]) -> list[Stored | None
     for current in await opened_all(unit, records):
         place = first[current.id]
         resource = requests[place].resource
-        if resource is not None and _may_change(requests[place], resource, current):
+        if resource is None:
+            continue
+        owner = key_owner(patient_id_of(resource, unit.fhir_base))
+        if _may_change(requests[place], owner, current):
             places.append(place)
             changes.append((resource, current))
     saved = await replace_all(unit, changes, actors=[requests[place].actor for place in places])
@@ -200,10 +204,10 @@ async def _update(unit: Unit, requests: Sequence[Request]) -> list[Stored | None
     return answers
 
 
-def _may_change(request: Request, resource: Json, current: Stored) -> bool:
+def _may_change(request: Request, owner: UUID | None, current: Stored) -> bool:
     """What is refused here goes alone, and gets its reason there."""
     is_expected = request.expected_version in (None, current.version)
-    stays = current.patient_id in (None, key_owner(patient_id_of(resource)))
+    stays = current.patient_id in (None, owner)
     return is_expected and stays and current.origin != "visit"
 
 

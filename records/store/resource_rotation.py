@@ -32,7 +32,7 @@ async def reindex_resources(unit: Unit, newest: DataKey, limit: int) -> int:
         return 0
     stored = [await opened(unit, row) for row in rows]
     contents = [fhir_text.loads(each.content) for each in stored]
-    index = [IndexRows(unit, index_of(content)) for content in contents]
+    index = [IndexRows(unit, index_of(content, unit.fhir_base)) for content in contents]
     marks = [each.present for each in index]
     await unit.raw.execute(REINDEX, unit.actor.tenant_id, [row["row"] for row in rows], marks, *joined(index))
     for each, content in zip(stored, contents, strict=True):

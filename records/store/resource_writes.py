@@ -50,7 +50,7 @@ async def insert_all(
     ]
     new_patients = [fresh, [root for _, root, _ in keys], [wrapped for *_, wrapped in keys]]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-    index, author = [IndexRows(unit, index_of(r)) for r in resources], author_of(unit.actor)
+    index, author = [IndexRows(unit, index_of(r, unit.fhir_base)) for r in resources], author_of(unit.actor)
     columns.append([each.present for each in index])
     found = await unit.raw.fetch(
         INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *joined(index), author
@@ -94,7 +94,7 @@ async def replace_all(
         sealed.append(await unit.seal(owner, place, saved[n].content))
     if differing:
         written = [saved[n] for n in differing]
-        index = [IndexRows(unit, index_of(changes[n][0])) for n in differing]
+        index = [IndexRows(unit, index_of(changes[n][0], unit.fhir_base)) for n in differing]
         rows = ([s.row for s in written], [s.version for s in written], owners, sealed, [i.present for i in index])
         author = author_of(unit.actor)
         await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *joined(index), author)
@@ -115,7 +115,7 @@ def _next_version(unit: Unit, resource: Json, current: Stored, owner: UUID | Non
 
 async def _key_owners(unit: Unit, resources: Sequence[Json]) -> list[UUID | None]:
     """Give the patients whose keys seal the resources; a patient that only FHIR knows gets a key here."""
-    owners = [key_owner(patient_id_of(r)) for r in resources]
+    owners = [key_owner(patient_id_of(r, unit.fhir_base)) for r in resources]
     known = await load_keys(unit, owners)
     for owner in dict.fromkeys(owners):
         if owner is not None and owner not in known:

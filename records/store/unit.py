@@ -59,6 +59,7 @@ class Link:
     """For SQLAlchemy statements."""
     raw: asyncpg.Connection
     """The same connection's driver, for prepared `Statement`s."""
+    fhir_base: str = ""
 
 
 class Unit:
@@ -67,6 +68,7 @@ class Unit:
     def __init__(self, link: Link, actor: Actor, now: datetime, keys: Keys) -> None:
         self.connection = link.connection
         self.raw = link.raw
+        self.fhir_base = link.fhir_base
         self.actor = actor
         self.now = now
         self.keys = keys

@@ -63,6 +63,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
             raise DatabaseUnavailable(
                 "The database cannot be opened.", "start Teleconsult once, or run: python -m server migrate"
             ) from error
+        database.fhir_base = f"{settings.public_url}/fhir"
         try:
             yield database
         finally:

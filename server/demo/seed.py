@@ -135,6 +135,7 @@ async def _open(settings: Settings) -> AsyncIterator[Clinic]:
     stack = AsyncExitStack()
     keys = await stack.enter_async_context(keyring(settings))
     database = await Database.open(settings.database_url, keys, clock=clock)
+    database.fhir_base = f"{settings.public_url}/fhir"
     triage = embedded_triage()
     rooms = cast(Rooms, QuietRooms())  # the two calls that visits and intake make
     passwords = Passwords()

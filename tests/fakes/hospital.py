@@ -177,6 +177,7 @@ async def start_application(database_url: str, folder: Path, port: int) -> tuple
     listener = _listener(port)
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app[SETTINGS] = read_settings({"TELECONSULT_PUBLIC_URL": origin, "TELECONSULT_DATA_DIR": str(folder)})
+    database.fhir_base = f"{origin}/fhir"
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return Application(database, runner), origin
