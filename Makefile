@@ -56,10 +56,12 @@ $(VENV)/.tested: requirements-test.lock $(VENV)/.installed
 	@$(PIP) install --require-hashes --progress-bar on -r requirements-test.lock
 	@touch $@
 
-# The relay has an optional inner loop in C (signaling/native/README.md); without a compiler the Python one serves.
-$(VENV)/.native: $(VENV)/.installed $(wildcard signaling/native/*.c signaling/native/*.h)
-	@echo "== Building the relay's inner loop"
+# Two inner loops have an optional form in C, the relay's (signaling/native/README.md) and the blind index's
+# (records/native/README.md); without a compiler the Python ones serve.
+$(VENV)/.native: $(VENV)/.installed $(wildcard signaling/native/*.[ch] records/native/*.[ch])
+	@echo "== Building the inner loops of relay and blind index"
 	@$(BIN)/python -m signaling.net.native
+	@$(BIN)/python -m records.store.native
 	@touch $@
 
 node_modules/.installed: package-lock.json

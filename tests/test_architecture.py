@@ -56,6 +56,7 @@ HOMES = {
 FORBIDDEN_NAMES = re.compile(r"(^|/)(common|utils?|helpers?|misc)(/|\.py$)|(Manager|Handler|Helper|Util)s?$")
 TALKS_TO_A_TERMINAL = re.compile(
     r"server/(cli|__main__|supervisor|demo|triage_command|commands)|signaling/net/(worker|native)\.py"
+    r"|records/store/native\.py"
 )
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 500

@@ -9,7 +9,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from records.crypto import native
 from records.crypto.envelope import DataKey
 
 FULL_BITS = 128
@@ -82,27 +84,60 @@ def token(key: DataKey, field: str, text: str) -> bytes:
 
 def tokens(key: DataKey, field: str, texts: Iterable[str]) -> list[bytes]:
     """Return the tokens of many texts, in their order."""
-    keyed = key.mac("blind index/" + field)
     bits = FIELD_BITS.get(field, FULL_BITS)
-    size, version = (bits + 7) // 8, bytes((key.version & 0xFF,))
-    found = []
-    for text in texts:
-        mac = keyed.copy()
-        mac.update(text.encode())
-        found.append(version + mac.finalize()[:size])
-    spare = size * 8 - bits
+    size, spare = (bits + 7) // 8, -bits % 8
+    found = _beginnings(key, field, list(texts), size)
     if spare:
         found = [each[:1] + (int.from_bytes(each[1:]) >> spare).to_bytes(size) for each in found]
     return found
 
 
-def path(key: DataKey, field: str, head: str, letters: str, ends: Sequence[str] = ()) -> bytes:
+def marks(key: DataKey, field: str, texts: Iterable[str]) -> list[bytes]:
+    """Return the first 8 bytes of the tokens of many texts, in their order."""
+    return _beginnings(key, field, list(texts), MARK_BYTES - 1)
+
+
+def _beginnings(key: DataKey, field: str, texts: Sequence[str], size: int) -> list[bytes]:
+    """Return the version and the first `size` bytes of the HMAC of each text."""
+    purpose, version = "blind index/" + field, key.version & 0xFF
+    if len(texts) > 1 and (state := key.keyed(purpose)) and (found := native.macs(state, texts, version, size)):
+        return found
+    keyed, head, found = key.mac(purpose), bytes((version,)), []
+    for text in texts:
+        mac = keyed.copy()
+        mac.update(text.encode())
+        found.append(head + mac.finalize()[:size])
+    return found
+
+
+class Path(NamedTuple):
+    """One string of which every beginning is found."""
+
+    head: str
+    """What stands before the letters in the text of a beginning."""
+    letters: str
+    ends: tuple[str, ...] = ()
+    """Two texts of the whole string at most."""
+
+
+def paths(key: DataKey, field: str, wanted: Sequence[Path]) -> list[bytes]:
+    """Return the rows of many strings, in their order."""
+    state = key.keyed("blind index/" + field) if wanted else None
+    if state is not None:
+        texts = [text for head, letters, ends in wanted for text in (head, letters, *(*ends, "", "")[:2])]
+        if found := native.paths(state, texts, key.version & 0xFF):
+            return found
+    return [path(key, field, each) for each in wanted]
+
+
+def path(key: DataKey, field: str, wanted: Path) -> bytes:
     """
     Return one row for all beginnings of a string: version | 8 bytes of each one's HMAC | padding | 16 of the ends'.
 
     The text of a beginning is `head` and the letters so far; `ends` are texts of the whole string. Whoever knows the
     first n letters finds the row by the n * 8 + 1 bytes that it begins with.
     """
+    head, letters, ends = wanted
     keyed, found, digest = key.mac("blind index/" + field), bytearray((key.version & 0xFF,)), b""
     so_far = keyed.copy()
     so_far.update(head.encode())
@@ -119,10 +154,9 @@ def path(key: DataKey, field: str, head: str, letters: str, ends: Sequence[str] 
     return bytes(found)
 
 
-def path_range(key: DataKey, field: str, head: str, letters: str, ends: Sequence[str] = ()) -> tuple[bytes, bytes]:
+def path_range(key: DataKey, field: str, wanted: Path) -> tuple[bytes, bytes]:
     """Return the first row that may begin so, and the first beyond; an end only after letters that need no padding."""
-    row = path(key, field, head, letters, ends)
-    first = row[: 1 + LEVEL_BYTES * (len(letters) + len(ends))]
+    first = path(key, field, wanted)[: 1 + LEVEL_BYTES * (len(wanted.letters) + len(wanted.ends))]
     return first, (int.from_bytes(first) + 1).to_bytes(len(first))
 
 

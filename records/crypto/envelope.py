@@ -2,12 +2,13 @@
 
 import hmac
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from records.crypto import suites
+from records.crypto import native, suites
 from records.crypto.format import NONCE_BYTES, Context, Sealed, decode, encode
 from records.errors import CannotOpen
 
@@ -26,10 +27,13 @@ class DataKey:
     """Values sealed and opened by this object; the cache lets it go at its limit."""
     marks: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Tokens of texts that are always the same (`blind_index.mark`)."""
+    together: dict[frozenset[str], bytes] = field(default_factory=dict)
+    """Marks of many such texts, one after the other; bounded by whoever fills it."""
     _ciphers: dict[int, suites.Aead] = field(default_factory=dict)
     _commitments: dict[int, bytes] = field(default_factory=dict)
     _derived: dict[str, bytes] = field(default_factory=dict)
     _macs: dict[str, HMAC] = field(default_factory=dict)
+    _keyed: dict[str, bytes | None] = field(default_factory=dict)
 
     def cipher(self, suite: int) -> suites.Aead:
         """Return the cipher of a suite, derived once."""
@@ -45,12 +49,27 @@ class DataKey:
             found = self._commitments[suite] = suites.commit(self.material, suite)
         return found
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether the key has its cipher."""
+        return self.suite in self._ciphers
+
+    def take(self, cipher: suites.Aead, commitment: bytes) -> None:
+        """Keep what `suites.set_up` derived for this key's suite."""
+        self._ciphers[self.suite], self._commitments[self.suite] = cipher, commitment
+
     def mac(self, purpose: str) -> HMAC:
         """Return an HMAC-SHA256 under the sub-key of a purpose, to be copied: keying it takes longer than a token."""
         found = self._macs.get(purpose)
         if found is None:
             found = self._macs[purpose] = HMAC(self.derive(purpose), SHA256())
         return found
+
+    def keyed(self, purpose: str) -> bytes | None:
+        """Return the same for `records.crypto.native`; None where that is not built."""
+        if purpose not in self._keyed:
+            self._keyed[purpose] = native.keyed(self.derive(purpose))
+        return self._keyed[purpose]
 
     def derive(self, purpose: str) -> bytes:
         """Return a 32-byte sub-key for another purpose than sealing, derived once."""
@@ -63,12 +82,38 @@ class DataKey:
         return f"<DataKey version {self.version} suite {self.suite}>"
 
 
+def set_up(keys: Iterable[DataKey]) -> None:
+    """Derive what sealing and opening take, for many keys at once: a new key's derivations cost more than its use."""
+    by_suite: dict[int, list[DataKey]] = {}
+    for key in keys:
+        if not key.is_set_up:
+            by_suite.setdefault(key.suite, []).append(key)
+    for suite, some in by_suite.items():
+        for key, (cipher, commitment) in zip(some, suites.set_up([k.material for k in some], suite), strict=True):
+            key.take(cipher, commitment)
+
+
 def seal(key: DataKey, context: Context, plaintext: bytes) -> bytes:
     """Return `plaintext` sealed with `key` and bound to `context`."""
-    nonce = os.urandom(NONCE_BYTES[key.suite])
-    ciphertext = key.cipher(key.suite).encrypt(nonce, plaintext, context.associated_data(key.suite))
+    return _sealed(key, context, plaintext, os.urandom(NONCE_BYTES[key.suite]))
+
+
+def seal_all(values: Sequence[tuple[DataKey, Context, bytes]]) -> list[bytes]:
+    """Return each plaintext sealed with its key and bound to its context; randomness is asked for once."""
+    set_up({id(key): key for key, _, _ in values}.values())
+    drawn, at, found = os.urandom(sum(NONCE_BYTES[key.suite] for key, _, _ in values)), 0, []
+    for key, context, plaintext in values:
+        size = NONCE_BYTES[key.suite]
+        found.append(_sealed(key, context, plaintext, drawn[at : at + size]))
+        at += size
+    return found
+
+
+def _sealed(key: DataKey, context: Context, plaintext: bytes, nonce: bytes) -> bytes:
+    suite = key.suite
+    ciphertext = key.cipher(suite).encrypt(nonce, plaintext, context.associated_data(suite))
     key.uses += 1
-    return encode(Sealed(key.suite, key.version, key.commitment(key.suite), nonce, ciphertext))
+    return encode(Sealed(suite, key.version, key.commitment(suite), nonce, ciphertext))
 
 
 def open_sealed(key: DataKey, context: Context, data: bytes) -> bytes:

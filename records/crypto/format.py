@@ -19,7 +19,6 @@ NONCE_BYTES = {1: 12, 2: 24, 3: 12}  # by suite
 SCHEMA_VERSION = 1  # of the plaintext inside; part of the associated data
 
 _HEADER = struct.Struct(f">2sBI{COMMITMENT_BYTES}s")
-_LENGTHS = struct.Struct(">7I")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,6 +72,11 @@ class Context:
         """Return the length-prefixed fields. A joined string would be ambiguous: ('ab','c') and ('a','bc')."""
         patient = self.patient.bytes if self.patient is not None else b""
         table, row, column = self.table.encode(), self.row.encode(), self.column.encode()
-        fields = (bytes((suite,)), self.tenant.bytes, patient, table, row, column, bytes((schema,)))
-        lengths = _LENGTHS.pack(*map(len, fields))
-        return b"".join([part for n, field in enumerate(fields) for part in (lengths[4 * n : 4 * n + 4], field)])
+        return b"".join((
+            _length(1), bytes((suite,)), _length(16), self.tenant.bytes, _length(len(patient)), patient,
+            _length(len(table)), table, _length(len(row)), row, _length(len(column)), column,
+            _length(1), bytes((schema,)),
+        ))  # fmt: skip
+
+
+_length = struct.Struct(">I").pack

@@ -6,13 +6,13 @@ no randomness and knows no database: fresh keys and `now` (monotonic seconds) co
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from records.crypto import suites
-from records.crypto.envelope import DataKey, open_sealed, seal
+from records.crypto.envelope import DataKey, open_sealed, seal, seal_all
 from records.crypto.format import Context
 from records.errors import CannotOpen, KeyDestroyed
 
@@ -143,6 +143,11 @@ def hot_suite(suite: int) -> int:
 def wrap_patient_key(tenant_key: DataKey, owner: Owner, version: int, material: bytes) -> bytes:
     """Seal a patient's key with the tenant's, bound to patient and version."""
     return seal(tenant_key, _patient_key_context(owner, version), material)
+
+
+def wrap_new_patient_keys(tenant_key: DataKey, new: Mapping[Owner, DataKey]) -> list[bytes]:
+    """Seal the keys of many patients with the tenant's, each bound to patient and version."""
+    return seal_all([(tenant_key, _patient_key_context(o, k.version), k.material) for o, k in new.items()])
 
 
 def unwrap_patient_keys(tenant_keys: KeySet, owner: Owner, rows: Iterable[tuple[int, int, bytes]],

@@ -5,6 +5,7 @@ Sources: NIST SP 800-38D; C2SP XAES-256-GCM; RFC 8998 (SM4-GCM), GB/T 32905 (SM3
 """
 
 import hmac
+from collections.abc import Sequence
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from records.crypto import native
 from records.crypto.format import COMMITMENT_BYTES, TAG_BYTES
 from records.errors import CannotOpen
 
@@ -93,14 +95,34 @@ class Sm4Gcm:
 def derive(key: bytes, purpose: str, suite: int = AES_256_GCM, length: int = KEY_BYTES) -> bytes:
     """Return a sub-key for one purpose (RFC 5869; SM3 inside suite 3). Keys of two purposes or suites are unrelated."""
     algorithm: hashes.HashAlgorithm = hashes.SM3() if suite == SM4_GCM else hashes.SHA256()
-    info = b"teleconsult/1/" + bytes((suite,)) + purpose.encode()
-    return HKDF(algorithm, length, salt=None, info=info).derive(key)
+    return HKDF(algorithm, length, salt=None, info=_info(purpose, suite)).derive(key)
+
+
+def _info(purpose: str, suite: int) -> bytes:
+    return b"teleconsult/1/" + bytes((suite,)) + purpose.encode()
 
 
 def commit(key: bytes, suite: int) -> bytes:
     """Return the 16 bytes that tie a value to one key: GCM alone lets a forger find a second key that opens it."""
     digest = "sm3" if suite == SM4_GCM else "sha256"
-    return hmac.digest(derive(key, "commitment", suite), b"teleconsult key commitment", digest)[:COMMITMENT_BYTES]
+    return hmac.digest(derive(key, "commitment", suite), _COMMITTED, digest)[:COMMITMENT_BYTES]
+
+
+_COMMITTED = b"teleconsult key commitment"
+
+
+def set_up(keys: Sequence[bytes], suite: int) -> list[tuple[Aead, bytes]]:
+    """Return `cipher` and `commit` of each of many keys."""
+    joined = b"".join(keys)
+    sealing = native.derived(joined, _info("seal", suite)) if suite == AES_256_GCM else None
+    committing = native.derived(joined, _info("commitment", suite)) if sealing else None
+    commitments = native.macs_of_one(committing, _COMMITTED) if committing else None
+    if sealing is None or commitments is None:
+        return [(cipher(key, suite), commit(key, suite)) for key in keys]
+    return [
+        (AesGcm(sealing[at : at + KEY_BYTES]), commitments[at : at + COMMITMENT_BYTES])
+        for at in range(0, len(joined), KEY_BYTES)
+    ]
 
 
 def cipher(key: bytes, suite: int) -> Aead:

@@ -42,7 +42,10 @@ def validate(resource: Any) -> None:
 
 def find_issues(resource: Any) -> list[Issue]:
     """Give what is wrong with a resource, at most MAX_ISSUES findings, in document order of each pass."""
-    return list(islice(_resource_issues(resource, "", 0), MAX_ISSUES))
+    try:
+        return list(islice(_resource_issues(resource, "", 0), MAX_ISSUES))
+    except UnicodeEncodeError:  # JSON can say "\ud800", UTF-8 cannot
+        return [Issue("value", "a text holds half a character, an unpaired surrogate")]
 
 
 def _resource_issues(resource: Any, path: str, depth: int) -> Iterator[Issue]:

@@ -1,7 +1,7 @@
 """Key rows: loads and creates wrapped keys, and hands unwrapped ones to the unit."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from records.crypto.keyring import (
     hot_suite,
     root_context,
     unwrap_patient_keys,
+    wrap_new_patient_keys,
     wrap_patient_key,
 )
 from records.crypto.suites import KEY_BYTES
@@ -117,13 +118,23 @@ class Keys:
         roots = await self._root_holding(max((root for _, root, _ in found), default=0))
         self._keyring.cache.put(owner, unwrap_patient_keys(roots, owner, found, await self._suite()), self._monotonic)
 
-    async def draw(self, patient_id: UUID) -> tuple[int, int, bytes]:
-        """Make the first key of a new patient; the caller writes the row it gets in this transaction."""
-        owner = Owner(self._tenant, patient_key.name, patient_id)
-        roots = await self.root(tenant_key.name)
-        material = secrets.token_bytes(KEY_BYTES)
-        self._fresh[owner] = KeySet((DataKey(1, material, await self._suite()),))
-        return 1, roots.current.version, wrap_patient_key(roots.current, owner, 1, material)
+    async def draw(self, patient_ids: Sequence[UUID]) -> tuple[int, list[bytes]]:
+        """
+        Make the first keys of new patients; the caller writes their rows in this transaction.
+
+        Give the version of the tenant's key, and each patient's key wrapped with it.
+        """
+        if not patient_ids:
+            return 0, []
+        current, suite = (await self.root(tenant_key.name)).current, await self._suite()
+        drawn = secrets.token_bytes(KEY_BYTES * len(patient_ids))
+        materials = (drawn[at : at + KEY_BYTES] for at in range(0, len(drawn), KEY_BYTES))
+        new = {
+            Owner(self._tenant, patient_key.name, patient_id): DataKey(1, material, suite)
+            for patient_id, material in zip(patient_ids, materials, strict=True)
+        }
+        self._fresh.update((owner, KeySet((key,))) for owner, key in new.items())
+        return current.version, wrap_new_patient_keys(current, new)
 
     def destroyed(self, patient_id: UUID) -> None:
         """The unit deleted a patient's key rows: nothing of it may be used again, in this unit or after."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from records.crypto import blind_index
-from records.crypto.blind_index import ROW_FOR_EACH
+from records.crypto.blind_index import ROW_FOR_EACH, Path
 from records.crypto.envelope import DataKey
 from records.fhir.index import MAX_PREFIX, Index, String, exact, expanded, normalise_string, prefix, presence, whole
 
 FIELD = "fhir"  # the blind index key of all FHIR tokens; path and value are in the text
+MAX_TOGETHER = 1_000  # sets of elements of which the marks are kept, some 150 bytes each
 INDEXED = "resource"  # every resource's, so that `present` says under which keys it was written
 
 
@@ -33,26 +35,30 @@ class Blinds:
         found = list(texts)
         return [token for key in self.keys for token in blind_index.tokens(key, FIELD, found)]
 
-    def rows(self, index: Index) -> list[bytes]:
-        """Give a resource's rows of resource_token."""
-        found: list[bytes] = []
+    def rows(self, indexes: Sequence[Index]) -> list[list[bytes]]:
+        """Give the rows of resource_token of each of some resources."""
+        found: list[list[bytes]] = [[] for _ in indexes]
         for key in self.keys:
             if key.layout == ROW_FOR_EACH:
-                texts = index.tokens.union(map(presence, index.present), *map(expanded, index.strings))
-                found += blind_index.tokens(key, FIELD, texts)
+                texts = [_of_first_layout(index) for index in indexes]
+                _share(found, blind_index.tokens(key, FIELD, chain.from_iterable(texts)), texts)
             else:
-                found += blind_index.tokens(key, FIELD, index.tokens)
-                found += {_row(key, string) for string in index.strings}
+                tokens, strings = [index.tokens for index in indexes], [index.strings for index in indexes]
+                _share(found, blind_index.tokens(key, FIELD, chain.from_iterable(tokens)), tokens)
+                wanted = [_path(string) for each in strings for string in each]
+                _share(found, blind_index.paths(key, FIELD, wanted), strings)
         return found
 
-    def marks(self, index: Index) -> bytes | None:
-        """Give a resource's `present`: 8 bytes of each element that has a value; the newest key's come first."""
-        found: list[bytes] = []
+    def marks(self, indexes: Sequence[Index]) -> list[bytes | None]:
+        """Give `present` of each of some resources: 8 bytes of each element with a value; the newest key's first."""
+        found: list[list[bytes]] = [[] for _ in indexes]
         for key in reversed(self.keys):
             if key.layout != ROW_FOR_EACH:
-                found += [blind_index.mark(key, FIELD, presence(each)) for each in sorted((INDEXED, *index.present))]
-                found += _code_marks(key, index.coded)
-        return b"".join(found) or None
+                for marks, index in zip(found, indexes, strict=True):
+                    marks.append(_element_marks(key, index))
+                coded = [sorted(index.coded) for index in indexes]
+                _share(found, blind_index.marks(key, FIELD, chain.from_iterable(coded)), coded)
+        return [b"".join(marks) or None for marks in found]
 
     def coded(self, texts: Iterable[str]) -> bytes:
         """Give the marks of codes under each key, of which a resource with one of them has one."""
@@ -73,7 +79,9 @@ class Blinds:
                 sought.tokens.append(blind_index.token(each, FIELD, make(key, text)))
             elif text:
                 ends = (whole(key, text),) if len(text) > MAX_PREFIX else ()
-                sought.ranges.append(blind_index.path_range(each, FIELD, prefix(key, ""), text[:MAX_PREFIX], ends))
+                sought.ranges.append(
+                    blind_index.path_range(each, FIELD, Path(prefix(key, ""), text[:MAX_PREFIX], ends))
+                )
         return sought
 
     def present(self, keys: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
@@ -91,12 +99,39 @@ class Blinds:
 
 def _code_marks(key: DataKey, texts: Iterable[str]) -> list[bytes]:
     """As marks of elements, but not kept with the key: there are as many codes as clients think of."""
-    return [found[: blind_index.MARK_BYTES] for found in blind_index.tokens(key, FIELD, sorted(texts))]
+    return blind_index.marks(key, FIELD, sorted(texts))
+
+
+def _share(found: Sequence[list[bytes]], blinded: Iterable[bytes], texts: Iterable[Sized]) -> None:
+    """Hand to each resource as many as it has texts."""
+    rest = iter(blinded)
+    for own, each in zip(found, texts, strict=True):
+        own += dict.fromkeys(islice(rest, len(each)))  # each row once
+
+
+def _of_first_layout(index: Index) -> set[str]:
+    return index.tokens.union(map(presence, index.present), *map(expanded, index.strings))
+
+
+def _element_marks(key: DataKey, index: Index) -> bytes:
+    """Give the marks of all elements that have a value, kept with the key: most resources of a type have the same."""
+    elements = frozenset(index.present)
+    found = key.together.get(elements)
+    if found is None:
+        found = b"".join(blind_index.mark(key, FIELD, presence(each)) for each in sorted((INDEXED, *elements)))
+        if len(key.together) >= MAX_TOGETHER:
+            key.together.clear()
+        key.together[elements] = found
+    return found
 
 
 def _row(key: DataKey, string: String) -> bytes:
+    return blind_index.path(key, FIELD, _path(string))
+
+
+def _path(string: String) -> Path:
     path, normal, written = string
     ends: tuple[str, ...] = ()
     if written is not None:  # what is no longer than its beginnings is whole among them
         ends = (whole(path, normal), exact(path, written)) if len(normal) > MAX_PREFIX else (exact(path, written),)
-    return blind_index.path(key, FIELD, prefix(path, ""), normal[:MAX_PREFIX], ends)
+    return Path(prefix(path, ""), normal[:MAX_PREFIX], ends)

@@ -7,7 +7,7 @@ from records.crypto.envelope import DataKey
 from records.fhir import text as fhir_text
 from records.fhir.index import index_of
 from records.store.consent_rules import rewrite_rules
-from records.store.resource_rows import REINDEX, IndexRows, joined, opened
+from records.store.resource_rows import REINDEX, IndexRows, opened
 from records.store.unit import Unit
 
 # Tokens begin with their index key's version (records/crypto/blind_index.py); so do the marks of `present`, the newest
@@ -32,9 +32,8 @@ async def reindex_resources(unit: Unit, newest: DataKey, limit: int) -> int:
         return 0
     stored = [await opened(unit, row) for row in rows]
     contents = [fhir_text.loads(each.content) for each in stored]
-    index = [IndexRows(unit, index_of(content, unit.fhir_base)) for content in contents]
-    marks = [each.present for each in index]
-    await unit.raw.execute(REINDEX, unit.actor.tenant_id, [row["row"] for row in rows], marks, *joined(index))
+    index = IndexRows(unit, [index_of(content, unit.fhir_base) for content in contents])
+    await unit.raw.execute(REINDEX, unit.actor.tenant_id, [row["row"] for row in rows], index.present, *index.arrays)
     for each, content in zip(stored, contents, strict=True):
         if each.type == "Consent":
             await rewrite_rules(unit, each, content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -75,22 +76,37 @@ async def load_keys(unit: Unit, patient_ids: Iterable[UUID | None]) -> set[UUID]
 
 
 class IndexRows:
-    """An Index with everything blinded, as arrays for one statement."""
+    """The Indexes of some resources with everything blinded, as arrays for one statement; None has no index rows."""
 
-    def __init__(self, unit: Unit, index: Index) -> None:
-        size = len(index.tokens) + len(index.strings) + len(index.dates) + len(index.references) + len(index.quantities)
-        if size > MAX_ENTRIES:
-            raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
+    def __init__(self, unit: Unit, indexes: Sequence[Index | None]) -> None:
+        for index in indexes:
+            _refuse_too_many(index)
+        blinds, some = Blinds(unit.index_keys), [index for index in indexes if index is not None]
+        numbers = [n for n, index in enumerate(indexes, 1) if index is not None]
+        self.present = blinds.marks(some)
+        rows = blinds.rows(some)
+        self.arrays: list[list[Any]] = [
+            [n for n, own in zip(numbers, rows, strict=True) for _ in own],
+            list(chain.from_iterable(rows)),
+        ]
+        ranges = [(n, (i.dates, i.references, i.quantities)) for n, i in zip(numbers, some, strict=True)]
+        keys = _keys(blinds, [row[0] for _, kinds in ranges for kind in kinds for row in kind])
+        for place in range(3):
+            found = [
+                (n, key, low, high) for n, kinds in ranges for text, low, high in kinds[place] for key in keys[text]
+            ]
+            self.arrays += map(list, zip(*found, strict=True)) if found else ([], [], [], [])
 
-        blinds = Blinds(unit.index_keys)
-        ranges = (index.dates, index.references, index.quantities)
-        keys = {text: blinds.tokens([text]) for text in {row[0] for rows in ranges for row in rows}}
-        kinds = [[(key, low, high) for text, low, high in rows for key in keys[text]] for rows in ranges]
-        self.arrays: tuple[list[Any], ...] = (
-            blinds.rows(index),
-            *([row[place] for row in rows] for rows in kinds for place in range(3)),
-        )
-        self.present = blinds.marks(index)
+
+def _refuse_too_many(index: Index | None) -> None:
+    kinds = () if index is None else (index.tokens, index.strings, index.dates, index.references, index.quantities)
+    if sum(len(kind) for kind in kinds) > MAX_ENTRIES:
+        raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
+
+
+def _keys(blinds: Blinds, texts: Iterable[str]) -> dict[str, list[bytes]]:
+    """Give the blinded key of each text, under every live index key."""
+    return {text: blinds.tokens([text]) for text in set(texts)}
 
 
 # One statement for one resource or a thousand: new patients with their keys, resources, index rows by ordinal.
@@ -123,19 +139,9 @@ INSERT = """with p as (
 ) select n.n, n.row from n"""
 
 
-def joined(rows: Sequence[IndexRows | None]) -> list[list[Any]]:
-    """Give the index arrays of several resources, each row led by its resource's ordinal; None has no index rows."""
-    found: list[list[Any]] = []
-    indexed = [(n, each.arrays) for n, each in enumerate(rows, 1) if each is not None]
-    for first, width in ((0, 1), (1, 3), (4, 3), (7, 3)):
-        found.append([n for n, arrays in indexed for _ in arrays[first]])
-        found += [[v for _, arrays in indexed for v in arrays[first + place]] for place in range(width)]
-    return found
-
-
 def _index_changes(first: int) -> str:
     """
-    Give the CTEs that bring the index rows of `u (n, row)` in line with `joined` arrays from parameter `first` on.
+    Give the CTEs that bring the index rows of `u (n, row)` in line with IndexRows.arrays from parameter `first` on.
 
     Rows that stay are not touched: an update changes a few of a Patient's twenty. What is deleted and what is inserted
     are disjoint, so that one statement may do both.

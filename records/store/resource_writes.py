@@ -21,7 +21,6 @@ from records.store.resource_rows import (
     IndexRows,
     Stored,
     cell,
-    joined,
     load_keys,
 )
 
@@ -41,19 +40,17 @@ async def insert_all(
     """
     now = unit.now
     fresh = [owner for r in resources if (owner := _own_key(r)) and is_fresh]
-    keys = [await unit.keys.draw(owner) for owner in fresh]
+    root, wrapped = await unit.keys.draw(fresh)
     owners = await _key_owners(unit, resources)
     contents = [text.dumps(with_meta(r, 1, now)) for r in resources]
-    sealed = [
-        await unit.seal(owner, cell(r["resourceType"], r["id"], 1), content)
-        for r, owner, content in zip(resources, owners, contents, strict=True)
-    ]
-    new_patients = [fresh, [root for _, root, _ in keys], [wrapped for *_, wrapped in keys]]
+    places = [cell(r["resourceType"], r["id"], 1) for r in resources]
+    sealed = await unit.seal_all(list(zip(owners, places, contents, strict=True)))
+    new_patients = [fresh, [root] * len(fresh), wrapped]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-    index, author = [IndexRows(unit, index_of(r, unit.fhir_base)) for r in resources], author_of(unit.actor)
-    columns.append([each.present for each in index])
+    index = IndexRows(unit, [index_of(r, unit.fhir_base) for r in resources])
+    columns.append(index.present)
     found = await unit.raw.fetch(
-        INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *joined(index), author
+        INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *index.arrays, author_of(unit.actor)
     )
     rows = {record["n"]: record["row"] for record in found}
     created: list[Stored | None] = []
@@ -84,20 +81,21 @@ async def replace_all(
         if current.deleted or not says_the_same(resource, text.loads(current.content))
     ]  # fmt: skip
     owners = await _key_owners(unit, [changes[n][0] for n in differing])
-    sealed = []
+    values = []
     for n, owner in zip(differing, owners, strict=True):
         resource, current = changes[n]
         if current.patient_id is not None and owner != current.patient_id:
             raise BusinessRule("a resource stays with its patient; delete it and create another")
         saved[n] = _next_version(unit, resource, current, owner)
         place = cell(current.type, current.id, saved[n].version)
-        sealed.append(await unit.seal(owner, place, saved[n].content))
+        values.append((owner, place, saved[n].content))
+    sealed = await unit.seal_all(values)
     if differing:
         written = [saved[n] for n in differing]
-        index = [IndexRows(unit, index_of(changes[n][0], unit.fhir_base)) for n in differing]
-        rows = ([s.row for s in written], [s.version for s in written], owners, sealed, [i.present for i in index])
+        index = IndexRows(unit, [index_of(changes[n][0], unit.fhir_base) for n in differing])
+        rows = ([s.row for s in written], [s.version for s in written], owners, sealed, index.present)
         author = author_of(unit.actor)
-        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *joined(index), author)
+        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *index.arrays, author)
     for n in differing:
         _audit(unit, actors[n] if actors else unit.actor, "U", saved[n])
         if saved[n].type == "Consent":

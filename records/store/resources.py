@@ -26,8 +26,8 @@ from records.store.resource_rows import (
     COLUMNS,
     LOCKED,
     SUPERSEDE,
+    IndexRows,
     Stored,
-    joined,
     opened,
     opened_all,
 )
@@ -113,8 +113,8 @@ class Resources:
         _check(current, how)
         version, now = current.version + 1, self._unit.now
         row = ([current.row], [version], [current.patient_id], [None], [None])
-        author = author_of(self._unit.actor)
-        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *joined([None]), author)
+        author, no_rows = author_of(self._unit.actor), IndexRows(self._unit, [None]).arrays
+        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *no_rows, author)
         await self._audit("D", current)
         if type_ == "Consent":
             await write_rules(self._unit, current, None)

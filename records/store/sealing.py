@@ -1,10 +1,11 @@
 """Seals and opens cells of rows for one unit of work, with the keys of their patient or tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from records.crypto import blind_index
-from records.crypto.envelope import DataKey, open_sealed, seal
+from records.crypto.envelope import DataKey, open_sealed, seal, seal_all
 from records.crypto.format import Context, decode
 from records.crypto.keyring import KeySet
 from records.errors import CannotOpen
@@ -33,6 +34,13 @@ class Sealing:
         """Return the plaintext sealed with the patient's key (the tenant's for None), bound to the cell."""
         keys = await self._of(patient_id)
         return seal(keys.current, self._context(patient_id, cell), plaintext)
+
+    async def seal_all(self, values: Sequence[tuple[UUID | None, Cell, bytes]]) -> list[bytes]:
+        """Return many plaintexts sealed, each as `seal` does."""
+        keys = {patient_id: (await self._of(patient_id)).current for patient_id, _, _ in values}
+        return seal_all([
+            (keys[patient_id], self._context(patient_id, cell), plaintext) for patient_id, cell, plaintext in values
+        ])  # fmt: skip
 
     async def open(self, patient_id: UUID | None, cell: Cell, data: bytes) -> bytes:
         """Return the plaintext of a sealed cell. Raises CannotOpen, KeyDestroyed."""

@@ -5,6 +5,7 @@ Audit entries are gathered while the unit runs and appended last: the chain's he
 commit only. A unit that fails still records what it read, what it tried, and why it was refused.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -109,6 +110,10 @@ class Unit:
     async def seal(self, patient_id: UUID | None, cell: Cell, plaintext: bytes) -> bytes:
         """Return the plaintext sealed with the patient's key (the tenant's for None), bound to the cell."""
         return await self._sealing.seal(patient_id, cell, plaintext)
+
+    async def seal_all(self, values: Sequence[tuple[UUID | None, Cell, bytes]]) -> list[bytes]:
+        """Return many plaintexts sealed, each with its patient's key and bound to its cell."""
+        return await self._sealing.seal_all(values)
 
     async def open(self, patient_id: UUID | None, cell: Cell, data: bytes) -> bytes:
         """Return the plaintext of a sealed cell. Raises CannotOpen, KeyDestroyed."""

@@ -33,6 +33,8 @@ INVALID = [
     ("empty text", '{"resourceType":"Patient","name":[{"family":""}]}', "Patient.name[0].family"),
     ("blank text", '{"resourceType":"Patient","name":[{"family":"  "}]}', "Patient.name[0].family"),
     ("control character", '{"resourceType":"Patient","name":[{"family":"a\\u0007"}]}', "Patient.name[0].family"),
+    ("half a character", '{"resourceType":"Patient","name":[{"family":"a\\ud800"}]}', ""),
+    ("half a character as a name", '{"resourceType":"Patient","\\udc00":1}', ""),
     ("empty array", '{"resourceType":"Patient","name":[]}', "Patient.name"),
     ("empty object", '{"resourceType":"Patient","name":[{}]}', "Patient.name[0]"),
     ("null", '{"resourceType":"Patient","gender":null}', "Patient.gender"),
