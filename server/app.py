@@ -18,6 +18,7 @@ from records.triage.note import Note
 from records.triage.ports import SecondReader
 from server import key_service
 from server.adapters.language_model import Endpoint, LanguageModelClient
+from server.adapters.sentence_encoder import shared_encoder
 from server.bridge import RelayPool
 from server.clock import Clock
 from server.config import Settings
@@ -75,8 +76,11 @@ async def _database(app: web.Application) -> AsyncIterator[None]:
 def embedded_triage(second: SecondReader | None = None) -> EmbeddedTriage:
     """Return the engine that is part of this program, with a thread of its own."""
 
+    encoder = shared_encoder()
+
     def note(intake: Intake, now: datetime) -> Note:
-        return assess(intake, now=now)
+        # A note does not wait for the encoder: on a busy machine it loads for longer than a note may take.
+        return assess(intake, now=now, encoder=encoder if encoder.is_loaded else None)
 
     return EmbeddedTriage(partial_flags, note, second)
 

@@ -12,6 +12,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from records.triage.engine import assess
 from records.triage.errors import IntakeInvalid
 from records.triage.intake import Intake
+from server.adapters.sentence_encoder import UniversalSentenceEncoder
+
+# Loaded with the first line that is an intake.
+_ENCODER = UniversalSentenceEncoder()
 
 
 def run(stdin: TextIO, stdout: TextIO) -> int:
@@ -39,7 +43,7 @@ def answer_line(line: str, number: int, now: datetime) -> dict[str, object]:
     except ValueError:
         return _refusal(None, "not-json", "not a JSON object", "$", number)
     try:
-        return assess(Intake.parse(decoded), now=now).to_json()
+        return assess(Intake.parse(decoded), now=now, encoder=_ENCODER).to_json()
     except IntakeInvalid as error:
         intake_id = decoded.get("id") if isinstance(decoded, dict) else None
         return _refusal(intake_id, error.code, error.reason, error.path, number)

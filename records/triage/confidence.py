@@ -87,7 +87,7 @@ def confidence(story: Story, level: Level, evidence: Evidence) -> Confidence:
     """Return the confidence in a level, as a probability that was learnt on cases which the reader had not seen."""
     made_of = signs(story, level, evidence)
     value = 1 / (1 + math.exp(-sum(weights().get(name, 0.0) * sign for name, sign in made_of.items())))
-    abstained = evidence.recognised == 0 and not evidence.flagged
+    abstained = evidence.recognised == 0 and not evidence.flagged and level is not Level.SELF_CARE
     covered, complete = round(made_of["coverage"], 3), made_of["completeness"]
     return Confidence(round(value, 3), covered, complete, abstained, _level_set(level, value, abstained))
 

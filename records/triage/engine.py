@@ -18,16 +18,25 @@ from records.triage.lexicon.words import Kind
 from records.triage.note import Note, Versions
 from records.triage.ports import SentenceEncoder
 from records.triage.rules.loader import Pack, pack
-from records.triage.selfcare import Earned, earned
+from records.triage.selfcare import FRAIL, Earned, earned
 from records.triage.story import Story, understand
 from records.triage.summary import summary
 from records.triage.vitals import VitalAlert, alerts, news2, qsofa
-from records.triage.wording import WELL_UNDERSTOOD, Reading, forbids_self_care, raises, wording
+from records.triage.wording import (
+    WELL_UNDERSTOOD,
+    Reading,
+    allows_self_care,
+    forbids_self_care,
+    heard_text,
+    raises,
+    wording,
+)
 
 if TYPE_CHECKING:
     from records.triage.backoff import Bank
 
 ENGINE = "teleconsult-triage 1.0 (embedded)"
+WITH_VECTOR = "teleconsult-triage 1.0 (embedded, sentence vector)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,9 +53,11 @@ class _Decision:
 _REASON = {
     "en": {"flag": "red flag: {}", "vital": "vital signs: {}", "base": "complaint: {}", "earned": "listed minor "
            "complaint with its guards: {}", "abstain": "not understood well enough: a doctor should look now",
-           "routine": "no red flag found; self-care not earned"},
+           "routine": "no red flag found; self-care not earned",
+           "trifle": "no red flag found; reads like a request or a trifle, by wording alone"},
     "zh": {"flag": "危险信号：{}", "vital": "生命体征：{}", "base": "主诉：{}", "earned": "列表内轻症且符合条件：{}",
-           "abstain": "信息不足以判断：请医生现在查看", "routine": "未发现危险信号；不符合居家自理条件"},
+           "abstain": "信息不足以判断：请医生现在查看", "routine": "未发现危险信号；不符合居家自理条件",
+           "trifle": "未发现危险信号；行文像事务咨询或小毛病（仅据用词）"},
 }  # fmt: skip
 
 
@@ -61,11 +72,11 @@ def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEnco
     """
     Return the note for an intake. A half-finished intake gives a note with `partial` set.
 
-    With an encoder, clauses that the lexicon does not know may add questions; the level is the same with and without.
+    With an encoder, the wording is read by its vector too, and clauses unknown to the lexicon may add questions.
     """
     known = pack()
     story = understand(intake, known.lexicon)
-    decision = _decide(story, known)
+    decision = _decide(story, known, _heard(story, encoder))
     asked = inquiries(story, known, decision.level, decision.earned)
     must, likely = differential(story, known)
     sure = confidence(story, decision.level, _evidence(decision))
@@ -92,7 +103,7 @@ def assess(intake: Intake, *, now: datetime | None = None, encoder: SentenceEnco
         limits=_limits(story, sure.coverage),
         partial=not intake.complaint.strip(),
         summary=summary(story, known.lexicon),
-        versions=_versions(intake, known),
+        versions=_versions(intake, known, ENGINE if encoder is None else WITH_VECTOR),
         assessed_at=now.isoformat() if now else None,
     )
 
@@ -130,14 +141,20 @@ def partial_flags(intake: Intake) -> tuple[Flag, ...]:
     return flags(understand(intake, known.lexicon), known)
 
 
-def _decide(story: Story, known: Pack) -> _Decision:
+def _heard(story: Story, encoder: SentenceEncoder | None) -> Reading:
+    text = heard_text(story)
+    if encoder is None or not text.strip():
+        return wording(story)
+    return wording(story, vector=[float(number) for number in encoder.encode([text])[0]])
+
+
+def _decide(story: Story, known: Pack, heard: Reading) -> _Decision:
     fired, vital = flags(story, known), alerts(story.vitals, story.age, story.pregnant)
     complaints = _complaints(story, known)
     based = [(level, name) for name in complaints if (level := known.lexicon.concepts[name].base) is not None]
     text = _REASON[story.lang]
     floor = most_urgent([f.level for f in fired] + [a.level for a in vital], Level.SELF_CARE)
     base = most_urgent([level for level, _ in based], Level.SELF_CARE)
-    heard = wording(story)
     at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank else None
     reached = min(floor, base, key=lambda level: level.rank)
     if at_home and not forbids_self_care(heard):
@@ -151,6 +168,8 @@ def _decide(story: Story, known: Pack) -> _Decision:
     elif base.rank < Level.ROUTINE.rank:
         leading = next(name for level, name in based if level is base)
         reason = text["base"].format(known.lexicon.concepts[leading].title[story.lang])
+    elif base.rank >= Level.ROUTINE.rank and not fired and not vital and _is_trifle(story, heard):
+        reached, reason = Level.SELF_CARE, text["trifle"]
     elif not complaints and not fired and not vital:
         reached, reason = Level.SEMI_URGENT, text["abstain"]
     else:
@@ -159,6 +178,19 @@ def _decide(story: Story, known: Pack) -> _Decision:
     covered = coverage(story.readings[0])
     is_about_no_complaint = not complaints and covered >= WELL_UNDERSTOOD  # "what are the symptoms of a stroke?"
     return decided if is_about_no_complaint or not raises(heard, covered) else _raised(decided, heard, story)
+
+
+# What has lasted longer is no trifle, whatever its words; nor is anything in the youngest.
+TRIFLE_DAYS, TRIFLE_FROM_YEARS = 14, 0.25
+
+
+def _is_trifle(story: Story, heard: Reading) -> bool:
+    """Whether a story without flags, and without a complaint above routine, may stay at home by its wording."""
+    if story.pregnant or any(story.has(name) for name in FRAIL):
+        return False
+    if story.age is not None and story.age < TRIFLE_FROM_YEARS:
+        return False
+    return max(story.durations, default=0.0) <= TRIFLE_DAYS and allows_self_care(heard)
 
 
 def _raised(decided: _Decision, heard: Reading, story: Story) -> _Decision:
@@ -249,8 +281,8 @@ def _limits(story: Story, covered: float) -> tuple[str, ...]:
     return tuple(limits)
 
 
-def _versions(intake: Intake, known: Pack) -> Versions:
-    return Versions(f"{ENGINE} rules {known.version}", known.version, known.sha256, input_sha256(intake))
+def _versions(intake: Intake, known: Pack, engine: str) -> Versions:
+    return Versions(f"{engine} rules {known.version}", known.version, known.sha256, input_sha256(intake))
 
 
 def input_sha256(intake: Intake) -> str:

@@ -2,7 +2,8 @@
 A trained reading of the whole wording, for stories that nobody foresaw: how much it sounds like an emergency.
 
 Linear over hashed character and word n-grams, trained on our own cases alone (`python -m tests.triage.train`). Rules
-decide; this reading only ever raises a level, and says so in a flag of its own.
+decide; this reading only ever raises a level, and says so in a flag of its own. Where a sentence encoder is at hand, a
+second set of weights reads its vector of the whole complaint together with the n-grams.
 """
 
 import functools
@@ -11,12 +12,15 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from records.triage.story import Quote, Story
 
 BUCKETS = 8192
+# Length of a sentence vector, and how much it weighs beside the n-grams: least log loss, one set left out at a time,
+# over 2, 3, 4 and 8.
+VECTOR, VECTOR_SCALE = 512, 3.0
 VOCABULARY_BITS = 65536
 # Softmax inputs were scaled alike in training; a short text must not be surer than a long one.
 SCALE = 4.0
@@ -28,13 +32,26 @@ _SENTENCE = re.compile(r"[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """Weights of "emergency" and "self-care" against "doctor", one signed byte a bucket and class."""
+class Weights:
+    """
+    Weights of "emergency" and "self-care" against "doctor", one signed byte a bucket and class.
 
-    emergency: bytes
-    self_care: bytes
+    `vector` has one signed byte for each number of the sentence vector and class; it is empty without an encoder.
+    """
+
+    buckets: tuple[bytes, bytes]
     scales: tuple[float, float]
     biases: tuple[float, float]
+    vector: tuple[bytes, bytes] = (b"", b"")
+    vector_scales: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The trained weights: for n-grams alone, and for n-grams beside a sentence vector."""
+
+    plain: Weights
+    mixed: Weights
     vocabulary: bytes
     corpus_sha256: str
 
@@ -45,6 +62,7 @@ class Reading:
     Probabilities (0-1) by wording alone; `part` is the highest of any run of sentences from either end.
 
     `familiar` is the share of words (Han pairs) that training has seen: without it nothing here means anything.
+    `is_mixed` says that a sentence vector was read too.
     """
 
     emergency: float
@@ -52,14 +70,17 @@ class Reading:
     part: float
     familiar: float
     leading: Quote | None
+    is_mixed: bool = False
 
 
 # Found by leaving one case set out at a time (README "Figures"). Where rules understood most clauses, the wording must
 # be plainer to outvote them, and where they understood none it is the only reader; a run of sentences says less than
 # the whole. Of words that training never saw, a third must be known before their letters count.
 WELL_UNDERSTOOD = 0.85
-_RAISES_WELL, _RAISES_PARTLY, _RAISES_ALONE = (0.75, 0.95), (0.6, 0.9), (0.4, 0.7)
+_RAISES_WELL, _RAISES_PARTLY, _RAISES_ALONE = (0.75, 0.98), (0.6, 0.95), (0.4, 0.8)
 _FAMILIAR, _FAMILIAR_AT_HOME = 0.35, 0.5
+# Nothing recognised, or nothing above routine: so sure of home and so far from an emergency must the wording be.
+_LEAST_AT_HOME, _MOST_EMERGENCY = 0.75, 0.08
 
 
 def raises(heard: Reading, coverage: float) -> bool:
@@ -76,6 +97,12 @@ def forbids_self_care(heard: Reading) -> bool:
     """Return whether the wording sounds too grave to stay at home with: staying there takes two readers' word."""
     doctor = 1 - heard.emergency - heard.self_care
     return heard.familiar >= _FAMILIAR_AT_HOME and max(heard.emergency, doctor) > heard.self_care
+
+
+def allows_self_care(heard: Reading) -> bool:
+    """Return whether the wording is a trifle or a request to both of its readers, n-grams and sentence vector."""
+    likely = heard.self_care > _LEAST_AT_HOME and max(heard.emergency, heard.part) < _MOST_EMERGENCY
+    return heard.is_mixed and heard.familiar >= _FAMILIAR_AT_HOME and likely
 
 
 def features(plain: str) -> set[str]:
@@ -128,10 +155,19 @@ def head() -> Head:
 
 def read_head(data: bytes) -> Head:
     """Return the weights of a file that `pack_head` wrote."""
-    line, _, weights = data.partition(b"\n")
+    line, _, rest = data.partition(b"\n")
     said = json.loads(line)
-    emergency, self_care, vocabulary = weights[:BUCKETS], weights[BUCKETS : 2 * BUCKETS], weights[2 * BUCKETS :]
-    return Head(emergency, self_care, tuple(said["scales"]), tuple(said["biases"]), vocabulary, said["corpus"])
+    heads = []
+    for one in said["heads"]:
+        sizes = [BUCKETS, BUCKETS] + ([VECTOR, VECTOR] if "vector_scales" in one else [])
+        parts = []
+        for size in sizes:
+            parts.append(rest[:size])
+            rest = rest[size:]
+        vector = (parts[2], parts[3]) if len(parts) > 2 else (b"", b"")
+        scales = tuple(one.get("vector_scales", (0.0, 0.0)))
+        heads.append(Weights((parts[0], parts[1]), tuple(one["scales"]), tuple(one["biases"]), vector, scales))
+    return Head(heads[0], heads[1], rest, said["corpus"])
 
 
 # Measured values have their own bands (vitals.py); to a reader of words they are noise of whoever was measured.
@@ -154,8 +190,23 @@ def audible(story: Story) -> str:
     return plain
 
 
-def wording(story: Story, trained: Head | None = None) -> Reading:
-    """Return how the complaint reads as a whole and in part, with the sentence that speaks most for an emergency."""
+def heard_text(story: Story) -> str:
+    """Return the complaint as written, with denied findings left blank, for a sentence encoder."""
+    normal = story.readings[0].normal
+    text = list(normal.original)
+    for first, last in story.unsaid:
+        start, end = normal.span(first, last)
+        text[start:end] = " " * (end - start)
+    return "".join(text)[:MAX_CHARACTERS]
+
+
+def wording(story: Story, trained: Head | None = None, vector: Sequence[float] | None = None) -> Reading:
+    """
+    Return how the complaint reads as a whole and in part, with the sentence that speaks most for an emergency.
+
+    Args:
+        vector: the sentence vector of `heard_text(story)`, of unit length; without it n-grams are read alone.
+    """
     known = trained or head()
     normal, plain = story.readings[0].normal, audible(story)
     spans = [m.span() for m in _SENTENCE.finditer(plain[:MAX_CHARACTERS]) if m.group().strip()][:MAX_SENTENCES]
@@ -164,14 +215,14 @@ def wording(story: Story, trained: Head | None = None) -> Reading:
     sentences = [features(plain[a:b]) for a, b in spans]
     band = age_feature(story.age)
     whole, parts = set(band).union(*sentences), _runs(sentences, band)
-    emergency, _, self_care = _probabilities(whole, known)
-    part = max((_probabilities(one, known)[0] for one in parts), default=emergency)
-    most = max(range(len(spans)), key=lambda i: _lean(sentences[i], known))
+    emergency, _, self_care = _probabilities(whole, known.plain if vector is None else known.mixed, vector)
+    part = max((_probabilities(one, known.plain)[0] for one in parts), default=emergency)
+    most = max(range(len(spans)), key=lambda i: _lean(sentences[i], known.plain))
     first, last = spans[most]
     start, end = normal.span(first, last)
     quote = Quote("wording", "complaint", normal.original[start:end], start, end)
     said = set().union(*(words(plain[a:b]) for a, b in spans))
-    return Reading(emergency, self_care, part, _familiar(said, known), quote)
+    return Reading(emergency, self_care, part, _familiar(said, known), quote, vector is not None)
 
 
 def _familiar(said: set[str], known: Head) -> float:
@@ -192,35 +243,53 @@ def _signed(weights: bytes, place: int) -> int:
     return value - 256 if value > 127 else value
 
 
-def _lean(found: set[str], known: Head) -> float:
+def _lean(found: set[str], known: Weights) -> float:
     places = [bucket(one) for one in found]
-    return sum(_signed(known.emergency, place) for place in places) / math.sqrt(len(places) or 1)
+    return sum(_signed(known.buckets[0], place) for place in places) / math.sqrt(len(places) or 1)
 
 
-def _probabilities(found: set[str], known: Head) -> tuple[float, float, float]:
+def _probabilities(
+    found: set[str], known: Weights, vector: Sequence[float] | None = None
+) -> tuple[float, float, float]:
     """Return P(emergency), P(doctor), P(self-care)."""
     places = [bucket(one) for one in found]
     norm = SCALE / math.sqrt(len(places) or 1)
-    scores = [
-        math.exp(bias + norm * scale * sum(_signed(weights, place) for place in places))
-        for weights, scale, bias in zip((known.emergency, known.self_care), known.scales, known.biases, strict=True)
-    ]
-    total = 1.0 + sum(scores)
-    return scores[0] / total, 1.0 / total, scores[1] / total
+    odds = []
+    for index in (0, 1):
+        score = known.biases[index]
+        score += norm * known.scales[index] * sum(_signed(known.buckets[index], place) for place in places)
+        if vector is not None:
+            weights = known.vector[index]
+            leaning = sum(_signed(weights, place) * number for place, number in enumerate(vector))
+            score += VECTOR_SCALE * known.vector_scales[index] * leaning
+        odds.append(math.exp(score))
+    total = 1.0 + sum(odds)
+    return odds[0] / total, 1.0 / total, odds[1] / total
 
 
-def pack_head(
-    weights: Mapping[str, Sequence[float]], biases: tuple[float, float], vocabulary: set[str], corpus_sha256: str
-) -> bytes:
-    """Return the file: a line of JSON, BUCKETS signed bytes for each of the two classes, the vocabulary's bits."""
-    scales, columns = [], []
-    for name in ("emergency", "self_care"):
-        largest = max(abs(value) for value in weights[name]) or 1.0
-        scales.append(largest / 127)
-        columns.append(bytes(round(value / largest * 127) & 0xFF for value in weights[name]))
-    said = {"scales": [round(s, 8) for s in scales], "biases": [round(b, 6) for b in biases], "corpus": corpus_sha256}
+def pack_weights(columns: Sequence[Sequence[float]], biases: tuple[float, float]) -> tuple[dict[str, object], bytes]:
+    """
+    Return what the file's first line says of one set of weights, and its signed bytes.
+
+    `columns` are emergency and self-care: BUCKETS numbers each, or VECTOR more for the sentence vector.
+    """
+    said: dict[str, object] = {}
+    packed = b""
+    for name, first, last in (("scales", 0, BUCKETS), ("vector_scales", BUCKETS, BUCKETS + VECTOR)):
+        part = [column[first:last] for column in columns]
+        if part[0]:
+            largest = [max(abs(value) for value in column) or 1.0 for column in part]
+            said[name] = [round(most / 127, 8) for most in largest]
+            for column, most in zip(part, largest, strict=True):
+                packed += bytes(round(value / most * 127) & 0xFF for value in column)
+    return {**said, "biases": [round(one, 6) for one in biases]}, packed
+
+
+def pack_head(heads: Sequence[tuple[dict[str, object], bytes]], vocabulary: set[str], corpus_sha256: str) -> bytes:
+    """Return the file: a line of JSON, the bytes of the plain and of the mixed weights, the vocabulary's bits."""
     bits = bytearray(VOCABULARY_BITS // 8)
     for word in vocabulary:
         byte, mask = vocabulary_bit(word)
         bits[byte] |= mask
-    return json.dumps(said).encode() + b"\n" + b"".join(columns) + bytes(bits)
+    line = json.dumps({"heads": [said for said, _ in heads], "corpus": corpus_sha256})
+    return line.encode() + b"\n" + b"".join(packed for _, packed in heads) + bytes(bits)

