@@ -14,10 +14,8 @@ from signaling.net.control import RelayClient, RelayError, RelayLost
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY_S = 0.05  # a relay that was killed listens again within about a second
-LAST_RETRY_S = 1.0
-# Longer than a relay's restart takes: then its rooms move to another one, or wait for any.
-GONE_AFTER_S = 3.0
+FIRST_RETRY_S = 0.05
+LAST_RETRY_S = 0.2  # a relay that was killed listens again within about a second; a refused try costs nothing
 # Waking one process for many rooms costs half of waking two for the same packets (tests/bench/README.md), so a relay
 # is filled before the next one is used: 24 rooms of two are 17,000 packets/s, a third of a core in Python,
 # a sixth natively.
@@ -66,6 +64,11 @@ class RelayPool:
     def connected(self) -> int:
         """How many relays can be used now; /readyz needs one."""
         return sum(relay.client is not None for relay in self._relays)
+
+    @property
+    def can_take_rooms(self) -> bool:
+        """Whether a relay is there that a room may move to."""
+        return self._next_to_fill() is not None
 
     def client_of(self, room: str) -> RelayClient:
         """
@@ -153,14 +156,13 @@ class _Keeper:
 
     async def run(self) -> None:
         """Connect, read until the connection is lost, again, until cancelled."""
-        loop = asyncio.get_running_loop()
-        lost_at = loop.time()
         while True:
             for delay_s in _delays():
                 if await self._try_session():
-                    lost_at = loop.time()
                     break
-                if loop.time() - lost_at >= GONE_AFTER_S:
+                # Nobody listens where a process was killed. Its rooms move as soon as another relay can take them;
+                # without one they wait for whichever comes first.
+                if self._pool.can_take_rooms:
                     self._give_rooms_up()
                 await asyncio.sleep(delay_s)
 

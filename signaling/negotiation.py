@@ -12,8 +12,9 @@ from signaling.room_links import RoomLinks
 from signaling.seats import Seat, Seats
 from signaling.states import MediaLinkState
 
-# The relay has no such link or is gone itself: only a new link helps.
-_LINK_IS_GONE = frozenset({"no_such_link", "no_such_room", "relay_lost"})
+# The relay has no such link: only a new one helps. A relay that is away may still have it; what it has when it is back,
+# or that it is gone, is told to the pages whose links are known here (room_links.py).
+_LINK_IS_GONE = frozenset({"no_such_link", "no_such_room"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ class Negotiation:
         return told + self.tracks_changed(reports.TracksChanged("", seat.id, result.tracks))
 
     def _refused(self, seat: Seat, link: Link, result: LinkRefused) -> list[e.Effect]:
-        if result.code in _LINK_IS_GONE:
+        never_made = link.state is MediaLinkState.NEW and result.code == "relay_lost"
+        if never_made or result.code in _LINK_IS_GONE:
             seat.links.pop(link.direction, None)
         if result.code == "stale_generation":
             return self._seats.tell(seat, m.Failure(StaleGeneration.code, StaleGeneration().detail), result.re)

@@ -25,6 +25,7 @@ import pytest
 from records.store.migrate import upgrade
 from server.adapters.embedded_postgres import APP_ROLE, LOGIN_ROLE, EmbeddedPostgres, Place
 from server.processes import unprivileged_account
+from tests.fakes.folders import quick
 
 T = TypeVar("T")
 
@@ -72,9 +73,10 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         yield _external(external)
         return
     # Not below pytest's own folder: root's is 0700, and PostgreSQL runs as an unprivileged account.
-    folder = Path(tempfile.mkdtemp(prefix="tc-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tc-test-", dir=quick()))
     folder.chmod(0o711)
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
+    settings["max_wal_size"] = "128MB"  # of memory, perhaps
     server = EmbeddedPostgres(Place(folder, unprivileged_account(), programs, settings))
     try:
         server.prepare()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.folders import quick
+
 ROOT = Path(__file__).resolve().parents[2]
 # Six to ten seconds on two idle cores; CI runs on two busy ones.
 READY_WITHIN_S = 90.0
@@ -82,7 +84,9 @@ class Demo:
             self.port = probe.getsockname()[1]
         argv = [sys.executable, "-m", "server", "demo", "--json", str(self.file), "--port", str(self.port)]
         with (self.folder / "demo.log").open("wb") as log:
-            self.process = subprocess.Popen([*argv, "--rooms", str(self.rooms)], cwd=ROOT, stdout=log, stderr=log)
+            argv += ["--rooms", str(self.rooms)]
+            environment = {**os.environ, "TMPDIR": quick()}  # where a demo keeps its data
+            self.process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
         until(lambda: self.file.exists() or self.process.poll() is not None, READY_WITHIN_S)
         assert self.file.exists(), (self.folder / "demo.log").read_text()[-3000:]
         self.facts = json.loads(self.file.read_text())

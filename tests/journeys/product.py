@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +17,14 @@ from typing import Any
 
 import aiohttp
 
+from tests.fakes.folders import quick
+
 ROOT = Path(__file__).resolve().parents[2]
 # A new database, migrations, demo people and two relays: about 8 s on two busy cores; five times that is a fault.
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more after a try too early.
+BACK_S = 40.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,10 @@ async def running(folder: Path, *options: str) -> AsyncIterator[Product]:
     description = folder / "demo.json"
     output = (folder / "demo.log").open("wb")
     arguments = ["-m", "server", "demo", "--json", str(description), "--port", str(free_port()), *options]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=output, stderr=output)
+    environment = {**os.environ, "TMPDIR": quick()}  # where a demo keeps its data
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
+    )
     try:
         await asyncio.wait_for(_written(description, process), READY_TIMEOUT_S)
         yield Product(json.loads(description.read_text()))
@@ -91,6 +99,25 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 def kill(pid: int) -> None:
     """Kill without warning, as a fault would."""
     os.kill(pid, signal.SIGKILL)
+
+
+async def pid_of(product: Product, name: str, before: int = 0) -> int:
+    """Return the pid of a child of the supervisor, other than `before`: the file keeps only those of the start."""
+    deadline = time.monotonic() + BACK_S
+    while time.monotonic() < deadline:
+        for pid, command in children(product):
+            if name in command and pid != before:
+                return pid
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{name} did not come back")
+
+
+def children(product: Product) -> list[tuple[int, str]]:
+    """Return the supervisor's direct children with their command lines (Linux /proc)."""
+    supervisor = int(product.pids["supervisor"])
+    pids = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text(encoding="ascii").split()
+    commands = ((int(pid), Path(f"/proc/{pid}/cmdline").read_bytes()) for pid in pids)
+    return [(pid, command.replace(b"\0", b" ").decode()) for pid, command in commands]
 
 
 @asynccontextmanager

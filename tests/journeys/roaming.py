@@ -2,8 +2,8 @@
 A patient's line that changes under the call: UDP through impaired lines, TCP through a SOCKS proxy, both in user space.
 
 `rebind`: a NAT forgets, the page knows nothing. `leave`: the old network is gone without a word, as when a phone walks
-out of the Wi-Fi: what was open hangs for ever, only new sockets work. `python -m tests.journeys.roaming N [KIND]`
-prints percentiles.
+out of the Wi-Fi: what was open hangs for ever, only new sockets work. `relay`, `relays`, `web`: the call's relay, both,
+or the web process, are killed with SIGKILL. `python -m tests.journeys.roaming N [KIND…]` prints percentiles.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from pathlib import Path
 from playwright.async_api import Browser, Page
 
 from tests.journeys import product as running_product
-from tests.journeys.browser import DESK, PHONE, WATCH_PEERS, Album, Faults, chromium, hears_and_sees, new_person
+from tests.journeys.browser import DESK, PHONE, WATCH_PEERS, Album, Faults, chromium, heard, hears_and_sees, new_person
 from tests.journeys.people import Doctor, Patient
-from tests.journeys.product import Product
+from tests.journeys.product import BACK_S, Product, children, kill, pid_of
 from tests.signaling.net.impaired_line import Conditions, ImpairedLine
 
 ONE_WAY_S = 0.02  # 5G and a city's net: 40 ms there and back
 SETTLE_S = 4.0  # between two changes, so that each finds a call that flows
+KILLS = ("relay", "relays", "web")
+# Else each ICE restart counts as flapping (call/session.js), or each death as one in a row (server/restart.py).
+PAUSES_S = {"leave": 2 * SETTLE_S, **dict.fromkeys(KILLS, 11.0)}
 
 # The relay's candidates with the line's port instead, and none by TCP, which the line does not carry.
 BEND = """
@@ -37,22 +40,27 @@ RTCPeerConnection.prototype.setRemoteDescription = function (d) {
   return set.call(this, { type: d.type, sdp: bend(d.sdp) });
 };
 """
-# Looks 50 times a second (statistics are cached for 50 ms) for how long nothing new came.
+# Looks 50 times a second (statistics are cached for 50 ms) for how long no stream brought anything new. A stream counts
+# from its own last look: a connection that is closed and made anew brings nothing by that.
 WATCH_GAPS = """() => {
-  const last = {}, at = {};
+  const seen = new WeakMap(), at = {};
   window.gaps = { audio: 0, video: 0 };
   clearInterval(window.gapTimer);
   window.gapTimer = setInterval(async () => {
-    const total = { audio: 0, video: 0 };
+    const grew = { audio: false, video: false };
     for (const peer of window.peers.filter((one) => one.connectionState !== 'closed')) {
+      const last = seen.get(peer) ?? new Map();
+      seen.set(peer, last);
       for (const entry of (await peer.getStats()).values()) {
         if (entry.type !== 'inbound-rtp') continue;
-        total[entry.kind] += entry.kind === 'audio' ? entry.packetsReceived ?? 0 : entry.framesDecoded ?? 0;
+        const count = (entry.kind === 'audio' ? entry.packetsReceived : entry.framesDecoded) ?? 0;
+        grew[entry.kind] ||= count > (last.get(entry.id) ?? 0);
+        last.set(entry.id, count);
       }
     }
     const now = performance.now();
     for (const kind of ['audio', 'video']) {
-      if (total[kind] !== last[kind]) { last[kind] = total[kind]; at[kind] = now; }
+      if (grew[kind]) at[kind] = now;
       window.gaps[kind] = Math.max(window.gaps[kind], now - (at[kind] ?? now));
     }
   }, 20);
@@ -138,6 +146,7 @@ class RoamingCall:
     doctor: Doctor
     lines: list[ImpairedLine]
     proxy: Proxy
+    product: Product
     faults: Faults = field(default_factory=Faults)
 
     def rebind(self) -> None:
@@ -148,6 +157,19 @@ class RoamingCall:
         self.proxy.leave()
         for line in self.lines:
             line.leave()
+
+    async def kill_relay(self) -> None:
+        """End the relay that the call is on, without warning."""
+        (port,) = (await heard(self.doctor.page)).ports
+        kill(await pid_of(self.product, f"relay-{media_ports(self.product).index(port)}.sock"))
+
+    async def kill_relays(self) -> None:
+        """End every relay: the call waits for one to start."""
+        for index in range(len(self.lines)):
+            kill(await pid_of(self.product, f"relay-{index}.sock"))
+
+    async def kill_web(self) -> None:
+        kill(await pid_of(self.product, " web"))
 
     async def gaps(self) -> dict[str, float]:
         """Longest silences since the last `watch`, in ms: what the doctor hears and sees, and what the patient does."""
@@ -163,10 +185,11 @@ class RoamingCall:
 def media_ports(product: Product) -> list[int]:
     """Return the UDP ports of the product's relays, from their command lines."""
     found = []
-    for pid in product.pids["relays"]:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        found.append(int(words[words.index("--udp") + 1].rpartition(":")[2]))
-    return found
+    for _, command in sorted(children(product), key=lambda child: child[1]):
+        words = command.split()
+        if "--udp" in words:
+            found.append(int(words[words.index("--udp") + 1].rpartition(":")[2]))
+    return sorted(found)
 
 
 async def roaming_person(browser: Browser, proxy: Proxy, lines: dict[int, ImpairedLine], faults: Faults) -> Page:
@@ -199,7 +222,7 @@ async def roaming_call(product: Product, browser: Browser):  # type: ignore[no-u
     for page in (patient.page, doctor.page):
         await hears_and_sees(page)
     try:
-        yield RoamingCall(patient, doctor, list(lines.values()), proxy, faults)
+        yield RoamingCall(patient, doctor, list(lines.values()), proxy, product, faults)
     finally:
         await patient.page.context.close()
         await doctor.page.context.close()
@@ -212,8 +235,21 @@ async def change(call: RoamingCall, how: str) -> dict[str, float]:
     """Let the network change once, and return the silences that it brought."""
     await call.watch()
     await asyncio.sleep(1.0)
-    call.rebind() if how == "rebind" else call.leave()
+    match how:
+        case "rebind":
+            call.rebind()
+        case "leave":
+            call.leave()
+        case "relay":
+            await call.kill_relay()
+        case "relays":
+            await call.kill_relays()
+        case _:
+            await call.kill_web()
     await asyncio.sleep(SETTLE_S)
+    if how in KILLS:
+        await hears_and_sees(call.doctor.page, BACK_S)
+        await hears_and_sees(call.patient.page, BACK_S)
     return await call.gaps()
 
 
@@ -234,8 +270,7 @@ async def measure(count: int, kinds: list[str]) -> None:
                 await asyncio.sleep(SETTLE_S)
                 found = []
                 for _ in range(count):
-                    if how == "leave":
-                        await asyncio.sleep(SETTLE_S * 2)  # else each restart counts as flapping
+                    await asyncio.sleep(PAUSES_S.get(how, 0.0))
                     found.append(await change(call, how))
                     print(how, {name: round(gap) for name, gap in found[-1].items()}, flush=True)
                 for name in found[0]:

@@ -11,9 +11,8 @@ from playwright.async_api import Page
 
 from tests.journeys.browser import heard, hears_and_sees
 from tests.journeys.conftest import Call, own_product
-from tests.journeys.product import ROOT, Product
+from tests.journeys.product import ROOT, Product, pid_of
 from tests.journeys.roaming import WATCH_GAPS, media_ports
-from tests.journeys.test_faults import pid_of
 
 product = own_product  # it is killed here
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.browser import hears_and_sees, until
 from tests.journeys.conftest import Call, own_product
-from tests.journeys.product import Product, kill
+from tests.journeys.product import BACK_S, Product, kill, pid_of
 
 product = own_product  # it is killed here
 pytestmark = [
@@ -19,32 +19,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-# A relay or the web is restarted in about 2 s; pages notice within 9 s and need 6 s more after a try too early.
-BACK_S = 40.0
-
-
-async def pid_of(product: Product, name: str, before: int = 0) -> int:
-    """Return the pid of a child of the supervisor, other than `before`: the file keeps only those of the start."""
-    deadline = time.monotonic() + BACK_S
-    supervisor = int(product.pids["supervisor"])
-    while time.monotonic() < deadline:
-        for pid, command in children(supervisor):
-            if name in command and pid != before:
-                return pid
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"{name} did not come back")
-
-
-def children(parent: int) -> list[tuple[int, str]]:
-    """Return the direct children of a process with their command lines (Linux /proc)."""
-    with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as listed:
-        pids = [int(word) for word in listed.read().split()]
-    found = []
-    for pid in pids:
-        with open(f"/proc/{pid}/cmdline", "rb") as line:
-            found.append((pid, line.read().replace(b"\0", b" ").decode()))
-    return found
 
 
 async def ready(product: Product) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from server.bridge import GONE_AFTER_S, RelayPool
+from server.bridge import LAST_RETRY_S, RelayPool
 from signaling.inputs import RelayBack, RelayGone, RelayMoved
 from signaling.media.reports import ActiveSpeaker, LinkSnapshot, RelayDraining, RoomClosed, RoomSnapshot
 from signaling.net.control import RelayLost
@@ -146,7 +146,28 @@ class TestEvents:
 
 
 class TestLoss:
-    """A relay that dies comes back empty, or its rooms move."""
+    """A relay that dies hands its rooms to another one at once; without another they wait for it a while."""
+
+    def test_another_relay_takes_the_rooms_at_once(self) -> None:
+        async def scenario(node: Node) -> None:
+            relay = node.relay_of("room")
+            relay.die()
+            await asyncio.sleep(0.01)
+            assert node.listener.told == [("room", RelayGone("room"))]
+            assert node.relay_of("room") is not relay
+
+        node(scenario)
+
+    def test_another_relay_that_drains_does_not(self) -> None:
+        async def scenario(node: Node) -> None:
+            relay = node.relay_of("room")
+            node.relays["relay-1"].tell(RelayDraining())
+            await asyncio.sleep(0.01)
+            relay.die()
+            await asyncio.sleep(0.01)
+            assert node.listener.told == []
+
+        node(scenario)
 
     def test_back_within_a_second_is_told_with_what_is_left(self) -> None:
         async def scenario(node: Node) -> None:
@@ -159,15 +180,18 @@ class TestLoss:
 
         node(scenario)
 
-    def test_gone_for_longer_its_rooms_move(self) -> None:
+    def test_without_another_the_rooms_wait_for_whichever_comes_first(self) -> None:
         async def scenario(node: Node) -> None:
             relay = node.relay_of("room")
             relay.die()
-            await asyncio.sleep(GONE_AFTER_S + 1.5)
+            await asyncio.sleep(60)
+            assert node.listener.told == []
+            node.relays["relay-1"].is_alive = True
+            await asyncio.sleep(2 * LAST_RETRY_S)
             assert node.listener.told == [("room", RelayGone("room"))]
-            assert node.relay_of("room") is not relay
+            assert node.relay_of("room") is node.relays["relay-1"]
 
-        node(scenario)
+        node(scenario, "relay-1")
 
     def test_meanwhile_the_room_has_no_relay(self) -> None:
         async def scenario(node: Node) -> None:
@@ -176,7 +200,7 @@ class TestLoss:
             with pytest.raises(RelayLost):
                 node.pool.client_of("room")
 
-        node(scenario)
+        node(scenario, "relay-1")
 
     def test_rooms_of_an_earlier_web_process_are_found(self) -> None:
         async def run() -> None:

@@ -21,12 +21,13 @@ from server.adapters.embedded_postgres import EmbeddedPostgres, Place, socket_fo
 from server.adapters.postgres_binaries import find_binaries
 from server.faults import DatabaseForeign, DatabaseUnavailable
 from server.processes import unprivileged_account
+from tests.fakes.folders import quick
 
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
     """A data folder with a stopped cluster, to copy from: initdb takes half a second."""
-    folder = Path(tempfile.mkdtemp(prefix="tc-made-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tc-made-", dir=quick()))
     folder.chmod(0o711)
     EmbeddedPostgres(Place(folder, unprivileged_account())).prepare()
     yield folder
@@ -35,7 +36,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def folder(made: Path) -> Iterator[Path]:
-    copy = Path(tempfile.mkdtemp(prefix="tc-copy-", dir="/tmp"))
+    copy = Path(tempfile.mkdtemp(prefix="tc-copy-", dir=quick()))
     subprocess.run(["cp", "-a", f"{made}/.", str(copy)], check=True)
     yield copy
     shutil.rmtree(copy)

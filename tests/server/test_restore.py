@@ -18,6 +18,7 @@ from server.adapters.embedded_postgres import LOGIN_ROLE
 from server.adapters.postgres_binaries import find_binaries
 from server.clock import Clock
 from server.processes import unprivileged_account
+from tests.fakes.folders import quick
 from tests.records.store.conftest import SYSTEM, WANG
 
 from .test_cli import run
@@ -26,7 +27,7 @@ from .test_cli import run
 @pytest.fixture
 def machine() -> Iterator[Path]:
     """A new data folder that the unprivileged account can enter; nothing is in it."""
-    folder = Path(tempfile.mkdtemp(prefix="tc-restore-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tc-restore-", dir=quick()))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder)

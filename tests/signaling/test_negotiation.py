@@ -232,6 +232,23 @@ class TestRelayLost:
         visit.relay(i.RelayBack(VISIT, RoomSnapshot(VISIT, ())))
         assert visit.told(PATIENT, m.RelayLost) == [m.RelayLost()]
 
+    def test_page_that_asked_while_the_relay_was_away_is_told_when_it_is_back(self) -> None:
+        visit = in_consult()
+        link = publish(visit)
+        visit.say(PATIENT, m.Publish(2, "v=0", {}), re="8")
+        visit.relay(i.LinkRefused(link, "relay_lost", "", "8"))
+        visit.relay(i.RelayBack(VISIT, RoomSnapshot(VISIT, ())))
+        assert visit.told(PATIENT, m.RelayLost) == [m.RelayLost()]
+
+    def test_page_that_asked_in_vain_keeps_its_link_where_the_relay_kept_it(self) -> None:
+        visit = in_consult()
+        link = publish(visit)
+        visit.relay(i.LinkRefused(link, "relay_lost", ""))
+        kept = LinkSnapshot(link, PATIENT, "up", "connected", 1, (), 0, 0)
+        visit.relay(i.RelayBack(VISIT, RoomSnapshot(VISIT, (kept,))))
+        assert publish(visit, 2) == link
+        assert not visit.told(PATIENT, m.RelayLost)
+
     def test_relay_that_still_has_the_link_changes_nothing(self) -> None:
         visit = in_consult()
         link = publish(visit)
