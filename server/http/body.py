@@ -50,7 +50,7 @@ async def _arrive(request: web.Request) -> bytes:
         raise BodyTooSlow from None
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge from None
-    except (web.RequestPayloadError, ContentEncodingError):
+    except (web.RequestPayloadError, ContentEncodingError, ConnectionError):  # a page gave a try up, or left
         raise InvalidJson("The body is cut or not encoded as its headers say.") from None
 
 

@@ -7,9 +7,14 @@ import gzip
 import io
 import json
 from typing import Any
+from unittest import mock
 
 import pytest
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
 
+from server.errors import InvalidJson
+from server.http import body as bodies
 from server.http import middleware
 from server.http.body import MAX_BYTES
 from tests.server.clinic import CONSENTS, PASSWORD, PATIENT, Clinic, Person, read
@@ -165,6 +170,13 @@ class TestBodies:
         answer = await raw(person, slow(), **OURS)
         gate.set()
         assert (answer.status, answer.code) == (408, "body-too-slow")
+
+    async def test_a_page_that_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(self) -> None:
+        body = StreamReader(mock.Mock(), 2**16)
+        body.set_exception(ConnectionResetError())  # as aiohttp does when the connection is gone
+        request = make_mocked_request("POST", "/api/session", payload=body)
+        with pytest.raises(InvalidJson):
+            await bodies.read(request, ("POST", "/api/session"))
 
 
 class TestProblems:
