@@ -44,7 +44,11 @@ def loads(text: bytes | str) -> Any:
 
 def loads_resource(text: bytes | str) -> Json:
     """Give the JSON object of a text that must be one resource. Raises SyntaxFault."""
-    value = loads(text)
+    return checked(loads(text))
+
+
+def checked(value: Any) -> Json:
+    """Give a JSON value that must be one resource. Raises SyntaxFault."""
     if not isinstance(value, dict):
         raise SyntaxFault("a resource is a JSON object")
     if not isinstance(value.get("resourceType"), str):

@@ -41,11 +41,17 @@ class Step:
     """The URL below [base], as it was sent."""
     if_none_match: str = ""
     """`*` or the version that the client has."""
+    if_modified_since: str = ""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the step only asks: a read, a search, an operation."""
+        return _is_asked(self.method, self.path)
 
     @property
     def is_write(self) -> bool:
         """Whether the step changes something."""
-        return self.method in ("POST", "PUT", "PATCH", "DELETE")
+        return not self.is_asked and self.method in ("POST", "PUT", "PATCH", "DELETE")
 
 
 def steps_of(bundle: Json, base_url: str, left_out: Container[int] = ()) -> list[Step]:
@@ -129,6 +135,11 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
     type_, _, id_ = target.partition("/")
     if type_ not in INTERACTIONS and is_resource_type(type_):
         raise _unknown(type_, number)
+    if method in _ORDER and _is_asked(method, path):
+        since = str(request.get("ifModifiedSince", ""))
+        tag = str(request.get("ifNoneMatch", "")).removeprefix("W/").strip('"')
+        return Step(number, method, type_, resource=entry.get("resource"), path=path, if_none_match=tag,
+                    if_modified_since=since)  # fmt: skip
     if type_ not in INTERACTIONS or "/" in id_ or method not in _ORDER:
         raise NotSupported("the entry's url is no interaction of this server", path=f"{where}.url")
     criteria = parse_qsl(query, keep_blank_values=True)
@@ -148,6 +159,11 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
     )
     _check(step, where)
     return step
+
+
+def _is_asked(method: str, path: str) -> bool:
+    last = path.partition("?")[0].rstrip("/").rpartition("/")[2]
+    return method in ("GET", "HEAD") or method == "POST" and (last == "_search" or last.startswith("$"))
 
 
 def _check(step: Step, where: str) -> None:
@@ -175,7 +191,7 @@ def _version(tag: Any, where: str) -> int | None:
 
 def in_order(steps: Sequence[Step]) -> list[Step]:
     """Give the order of processing: delete, create, update, read; updates by id, so that none deadlock."""
-    return sorted(steps, key=lambda s: (_ORDER[s.method], s.type, s.id, s.number))
+    return sorted(steps, key=lambda s: (_ORDER["GET" if s.is_asked else s.method], s.type, s.id, s.number))
 
 
 def refuse_overlap(steps: Sequence[Step]) -> None:

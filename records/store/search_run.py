@@ -286,7 +286,8 @@ async def _follow_made(unit: Unit, before: Statement, include: Include, frontier
         return []
     statement = Statement(before.tenant_id, before.access, before.blinds, before.interaction)
     if include.is_reverse:
-        wanted = [s for s in frontier if include.target in ("", s.type)] if TARGET in include.keys else []
+        is_named = include.keys == (TARGET,)  # `_revinclude=*` would bring one for everything
+        wanted = [s for s in frontier if include.target in ("", s.type)] if is_named else []
         return await made_about(unit, statement, wanted)
     sql = _named_sql(statement, include, [s for s in frontier if s.row >= FIRST])
     return await opened_all(unit, await unit.raw.fetch(sql, *statement.values)) if sql else []

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from aiohttp import web
 
-from records.fhir import text
-from records.fhir.capability import capability_statement
 from records.fhir.errors import Issue
+from server.http.fhir_asked import END, ID, ROUTES, TYPE, metadata
 from server.http.fhir_bundle import bundle
-from server.http.fhir_call import Handler, answer, fhir, open_to_all, outcome
-from server.http.fhir_operations import everything, validate
-from server.http.fhir_read import history, history_of_system, history_of_type, read, read_version
-from server.http.fhir_search import search, search_compartment, search_system
+from server.http.fhir_call import Handler, fhir, open_to_all, outcome
 from server.http.fhir_write import (
     conditional_delete,
     conditional_patch,
@@ -24,18 +18,8 @@ from server.http.fhir_write import (
     update,
 )
 from server.http.smart_configuration import smart_configuration
-from server.http.smart_services import base_url, token_url
 
 routes = web.RouteTableDef()
-_TYPE = "/fhir/{type:[A-Z][A-Za-z]+}"
-_ID = _TYPE + "/{id:[A-Za-z0-9.-]{1,64}}"
-_MEMBER = _ID + r"/{member:[A-Z][A-Za-z]+|\*}"
-
-
-async def metadata(request: web.Request) -> web.Response:
-    """Answer the CapabilityStatement; open, because clients read it before they have a token."""
-    statement = capability_statement(base_url(request.app), token_url(request.app), _version())
-    return answer(200, text.dumps(statement))
 
 
 @routes.get("/fhir/.well-known/smart-configuration")
@@ -44,43 +28,21 @@ async def well_known(request: web.Request) -> web.Response:
     return web.json_response(smart_configuration(request.app))
 
 
-def _version() -> str:
-    try:
-        return version("teleconsult")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0"
-
-
-_END = "{end:/?}"  # some clients put a slash at the end of every address
-
-
 def _add(method: str, path: str, handler: Handler) -> None:
-    routes.route(method, path + _END)(fhir(handler))
+    routes.route(method, path + END)(fhir(handler))  # aiohttp answers HEAD where there is GET
 
 
-routes.get("/fhir/metadata" + _END)(open_to_all(metadata))
+routes.get("/fhir/metadata" + END)(open_to_all(metadata))
 _add("POST", "/fhir", bundle)
-_add("GET", "/fhir", search_system)
-_add("POST", "/fhir/_search", search_system)
-_add("GET", "/fhir/_history", history_of_system)
-_add("POST", _TYPE + "/$validate", validate)
-_add("POST", _ID + "/$validate", validate)
-_add("GET", _ID + "/$everything", everything)
-_add("POST", _TYPE + "/_search", search)
-_add("GET", _TYPE + "/_history", history_of_type)
-_add("GET", _TYPE, search)
-_add("POST", _TYPE, create)
-_add("PUT", _TYPE, conditional_update)
-_add("PATCH", _TYPE, conditional_patch)
-_add("DELETE", _TYPE, conditional_delete)
-_add("GET", _ID, read)
-_add("PUT", _ID, update)
-_add("PATCH", _ID, patch)
-_add("DELETE", _ID, delete)
-_add("GET", _ID + "/_history", history)
-_add("GET", _ID + "/_history/{version:[A-Za-z0-9.-]{1,64}}", read_version)
-_add("GET", _MEMBER, search_compartment)
-_add("POST", _MEMBER + "/_search", search_compartment)
+for _method, _path, _handler in ROUTES:
+    _add(_method, _path, _handler)
+_add("POST", TYPE, create)
+_add("PUT", TYPE, conditional_update)
+_add("PATCH", TYPE, conditional_patch)
+_add("DELETE", TYPE, conditional_delete)
+_add("PUT", ID, update)
+_add("PATCH", ID, patch)
+_add("DELETE", ID, delete)
 
 
 @routes.route("*", "/fhir{rest:.*}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from operator import itemgetter
 from typing import Any
@@ -40,10 +41,9 @@ from records.fhir.transaction import (
 from records.fhir.validate import MAX_ISSUES, validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
-from server.http.fhir_audit import read_audit_event
+from server.http.fhir_asked import asked
 from server.http.fhir_call import Call, answer, status_of
 from server.http.fhir_provenance import is_given
-from server.http.fhir_search import searchset_of
 from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 
 Json = dict[str, Any]
@@ -57,6 +57,8 @@ class Done:
     stored: Stored | None = None
     content: bytes = b""
     """Resource or OperationOutcome to put into the answer."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer that the same request alone would have had."""
 
 
 async def bundle(call: Call) -> web.Response:
@@ -101,7 +103,7 @@ async def _created(
     call: Call, unit: Unit, steps: Sequence[Step], existing: dict[int, Stored], known: dict[str, str]
 ) -> dict[int, Done]:
     """Create everything that is new in one statement; what the Bundle deletes shares nothing with it."""
-    new = [s for s in steps if s.method == "POST" and s.number not in existing]
+    new = [s for s in steps if s.is_write and s.method == "POST" and s.number not in existing]
     resources = []
     for step in new:
         call.need(step.type, "create", "c")
@@ -131,7 +133,7 @@ def _placed(issue: Issue, step: Step) -> Issue:
 
 async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[list[Step], dict[int, Stored]]:
     """Give every write an id before anything is written; conditional ones in the order of their criteria (locks)."""
-    ids = {s.number: str(uuid4()) for s in steps if s.method == "POST"}
+    ids = {s.number: str(uuid4()) for s in steps if s.is_write and s.method == "POST"}
     existing: dict[int, Stored] = {}
     conditional = [s for s in steps if s.criteria and s.is_write and not s.id]
     for step in sorted(conditional, key=lambda s: (s.type, sorted(s.criteria))):
@@ -192,6 +194,8 @@ async def _alone(call: Call, step: Step | FhirError) -> Done:
     try:
         if isinstance(step, FhirError):
             raise step
+        if step.is_asked:
+            return _done(await asked(call, step))
         async with call.database.unit(call.actor) as unit:
             (identified,), existing = await _identified(call, unit, [step])
             return await _run(call, unit, identified, existing.get(step.number))
@@ -206,7 +210,14 @@ def _refusal(error: FhirError) -> Done:
     return Done(error.status, content=text.dumps(operation_outcome(error.issues)))
 
 
+def _done(response: web.Response) -> Done:
+    body = response.body if isinstance(response.body, bytes) else b""
+    return Done(response.status, content=body, headers=response.headers)
+
+
 async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> Done:
+    if step.is_asked:
+        return _done(await asked(call, step, unit))
     match step.method:
         case "POST":
             return await _create(call, unit, step, existing)
@@ -224,7 +235,7 @@ async def _run(call: Call, unit: Unit, step: Step, existing: Stored | None) -> D
             deleted = await unit.resources.delete(step.type, step.id, Write(step.if_match, access=call.access))
             return Done(204, deleted)
         case _:
-            return await _get(call, unit, step)
+            raise AssertionError("what only asks is answered by its route")
 
 
 def _resource(step: Step) -> Json:
@@ -255,20 +266,6 @@ async def _patch(call: Call, unit: Unit, step: Step) -> Done:
     return Done(200, stored, call.shown(stored))
 
 
-async def _get(call: Call, unit: Unit, step: Step) -> Done:
-    if step.id:
-        call.need(step.type, "read", "r")
-        if step.type == "AuditEvent":
-            return Done(200, content=await read_audit_event(unit, call, step.id))
-        stored = await unit.resources.read(call.access, step.type, step.id)
-        if step.if_none_match == str(stored.version):
-            return Done(304, stored)
-        return Done(200, stored, b"" if step.method == "HEAD" else call.shown(stored))
-    call.need(step.type, "search-type", "s")
-    page = Page(call.access.client_id, step.criteria, step.type)
-    return Done(200, content=await searchset_of(call, unit, [step.type], page))
-
-
 def _answer(call: Call, type_: str, done: Sequence[Done]) -> web.Response:
     wants_content = call.prefer("return") == "representation"
     entries = [_entry(call, each, wants_content) for each in done]
@@ -283,6 +280,10 @@ def _entry(call: Call, done: Done, wants_content: bool) -> bytes:
         response["location"] = f"{call.base}/{stored.type}/{stored.id}/_history/{stored.version}"
         response["etag"] = f'W/"{stored.version}"'
         at = stored.updated_at.astimezone(UTC).isoformat(timespec="milliseconds")
+        response["lastModified"] = at.replace("+00:00", "Z")
+    elif "ETag" in done.headers:
+        response["etag"] = done.headers["ETag"]
+        at = parsedate_to_datetime(done.headers["Last-Modified"]).isoformat()
         response["lastModified"] = at.replace("+00:00", "Z")
     parts = []
     is_read = stored is None or done.content and not stored.is_changed and done.status == 200

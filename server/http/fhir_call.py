@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,6 +39,7 @@ from records.fhir.search import Surroundings
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.resource_groups import Request
 from records.store.resource_rows import Stored
+from records.store.unit import Unit
 from server.auth.smart_tokens import Authorised, TokenRefused
 from server.http.smart_services import IN_WORK, TOKENS, base_url, request_id
 from server.keys import CLOCK, DATABASE
@@ -50,7 +52,7 @@ ARRIVAL_S = 30.0
 REASON_HEADER = "X-Break-Glass-Reason"
 MAX_REASON = 500  # a sentence for the privacy officer
 _RETRY_S = 3
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+VERSION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 Json = dict[str, Any]
 Handler = Callable[["Call"], Awaitable[web.Response]]
 
@@ -62,6 +64,21 @@ class Call:
     request: web.Request
     authorised: Authorised
     now: datetime
+    named: Mapping[str, str] = field(default_factory=dict)
+    """What the route named: `type`, `id` …"""
+    joined: Unit | None = None
+    """The transaction that a Bundle's entry is part of."""
+    sent: Any = None
+    """The resource of a Bundle's entry, in place of the body."""
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """Give the unit to answer in: a new one, or the Bundle's own."""
+        if self.joined is not None:
+            yield self.joined
+            return
+        async with self.database.unit(self.actor) as unit:
+            yield unit
 
     @property
     def access(self) -> Access:
@@ -105,7 +122,7 @@ class Call:
     @property
     def type(self) -> str:
         """Resource type of the URL. Raises UnknownType."""
-        found = self.request.match_info["type"]
+        found = self.named["type"]
         if found not in INTERACTIONS:
             raise UnknownType(f"this server has no resource type {found}; see metadata")
         return found
@@ -113,7 +130,7 @@ class Call:
     @property
     def id(self) -> str:
         """Resource id of the URL."""
-        return self.request.match_info["id"]
+        return self.named["id"]
 
     def need(self, type_: str, interaction: str, letter: str) -> None:
         """Refuse what the type does not do, or what no scope covers. Call inside the unit, so that it is audited."""
@@ -127,8 +144,8 @@ class Call:
             raise NoSuchInteraction(f"{type_} has no {interaction}; see metadata")
 
     def asks(self, interaction: str, **what: Any) -> Request | None:
-        """Give the request as one that others may share a transaction with; None where the type has no such thing."""
-        if interaction not in INTERACTIONS[self.type]:
+        """Give the request as one that others may share a transaction with; else None."""
+        if interaction not in INTERACTIONS[self.type] or self.joined is not None:
             return None
         return Request(self.actor, self.access, self.type, **what)
 
@@ -145,25 +162,10 @@ class Call:
         value = self.request.headers.get("If-Match")
         if value is None or value.strip() == "*":
             return None
-        match = _VERSION.fullmatch(value.strip())
+        match = VERSION_TAG.fullmatch(value.strip())
         if match is None:
             raise BadRequest('If-Match is one version, for example W/"3"')
         return int(match[1])
-
-    def has_newest(self, stored: Stored) -> bool:
-        """Tell whether the client's copy is current (If-None-Match before If-Modified-Since, RFC 9110 §13.2.2)."""
-        tags = self.request.headers.get("If-None-Match")
-        if tags is not None:
-            found = [m[1] for t in tags.split(",") if (m := _VERSION.fullmatch(t.strip()))]
-            return "*" in tags or str(stored.version) in found
-        since = self.request.headers.get("If-Modified-Since")
-        if since is None:
-            return False
-        try:
-            at = parsedate_to_datetime(since)
-        except ValueError:
-            return False
-        return stored.updated_at.replace(microsecond=0) <= at.replace(tzinfo=at.tzinfo or UTC)
 
     async def body(self) -> Any:
         """Give the JSON value of the body. Raises SyntaxFault, TooCostly, NotSupported."""
@@ -173,6 +175,8 @@ class Call:
 
     async def resource(self) -> Json:
         """Give the body as a resource."""
+        if self.sent is not None:
+            return text.checked(self.sent)
         if self.request.content_type not in _JSON_TYPES:
             raise UnsupportedBody("send application/fhir+json")
         return text.loads_resource(await read_body(self.request))
@@ -244,7 +248,8 @@ async def _authenticated(request: web.Request) -> Call:
         raise TokenRefused("send Authorization: Bearer with a token of /auth/token")
     clock = request.app[CLOCK]
     now = clock.now()
-    call = Call(request, await request.app[TOKENS].check(token.strip(), now, clock.monotonic()), now)
+    authorised = await request.app[TOKENS].check(token.strip(), now, clock.monotonic())
+    call = Call(request, authorised, now, request.match_info)
     if call.access.breaks_glass and call.reason is None:
         raise Forbidden(f"a token for BTG needs the reason in {REASON_HEADER}")
     return call

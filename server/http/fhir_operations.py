@@ -23,7 +23,7 @@ async def validate(call: Call) -> web.Response:
     """POST [type]/$validate and [type]/[id]/$validate: always 200, the findings are the answer."""
     body = await call.resource()
     resource = _parameter(body) if body["resourceType"] == "Parameters" else body
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         call.need(call.type, "read", "r")
         await unit.audit.record("E", call.type, detail="validate")
     issues = find_issues(resource)
@@ -46,7 +46,7 @@ async def everything(call: Call) -> web.Response:
         raise BadRequest("$everything is an operation on a Patient")
     pairs = dict(await parameters_of(call))
     wanted = _wanted(call, pairs)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         call.need("Patient", "read", "r")
         found = await find_everything(unit, call.access, wanted)
     entries = [Entry(f"{call.base}/{s.type}/{s.id}", call.shown(s)) for s in found.resources]

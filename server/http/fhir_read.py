@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from records.store.pages import Page
 from records.store.resource_history import HistoryQuery
 from records.store.resource_rows import Stored
 from server.http.fhir_audit import read_audit_event
-from server.http.fhir_call import Call, answer, version_headers
+from server.http.fhir_call import VERSION_TAG, Call, answer, version_headers
 from server.http.fhir_search import parameters_of
 
 
@@ -26,7 +27,7 @@ async def read(call: Call) -> web.Response:
     shared = call.asks("read", id=call.id)
     if shared is not None and (stored := await call.database.resource_groups.read(shared)) is not None:
         return _resource(call, stored)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         call.need(call.type, "read", "r")
         if call.type == "AuditEvent":
             return answer(200, await read_audit_event(unit, call, call.id))
@@ -36,8 +37,8 @@ async def read(call: Call) -> web.Response:
 
 async def read_version(call: Call) -> web.Response:
     """GET [type]/[id]/_history/[version]"""
-    version = call.request.match_info["version"]
-    async with call.database.unit(call.actor) as unit:
+    version = call.named["version"]
+    async with call.unit() as unit:
         call.need(call.type, "vread", "r")
         if not version.isdecimal() or len(version) > 9:
             raise ResourceUnknown(f"{call.type} {call.id} has no version {version}")
@@ -47,11 +48,27 @@ async def read_version(call: Call) -> web.Response:
 
 def _resource(call: Call, found: Stored) -> web.Response:
     headers = version_headers(found)
-    if call.has_newest(found):
+    if _has_newest(call, found):
         return web.Response(status=304, headers=headers)
     summary = call.request.query.get("_summary", "false")
     elements = [e for e in call.request.query.get("_elements", "").split(",") if e]
     return answer(200, part_of(call.shown(found), summary, elements), headers)
+
+
+def _has_newest(call: Call, stored: Stored) -> bool:
+    """Tell whether the client's copy is current (If-None-Match before If-Modified-Since, RFC 9110 §13.2.2)."""
+    tags = call.request.headers.get("If-None-Match")
+    if tags is not None:
+        found = [m[1] for t in tags.split(",") if (m := VERSION_TAG.fullmatch(t.strip()))]
+        return "*" in tags or str(stored.version) in found
+    since = call.request.headers.get("If-Modified-Since")
+    if since is None:
+        return False
+    try:
+        at = parsedate_to_datetime(since)
+    except ValueError:
+        return False
+    return stored.updated_at.replace(microsecond=0) <= at.replace(tzinfo=at.tzinfo or UTC)
 
 
 async def history(call: Call) -> web.Response:
@@ -73,7 +90,7 @@ async def history_of_system(call: Call) -> web.Response:
 
 async def _history(call: Call, path: str, types: Sequence[str], id_: str | None = None) -> web.Response:
     page = Page(call.access.client_id, await parameters_of(call), path)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         if not types:
             raise Forbidden("no scope of this token covers a history")
         for type_ in types:

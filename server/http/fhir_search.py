@@ -32,7 +32,7 @@ async def search(call: Call) -> web.Response:
     shared = await _shared(call, page)
     if shared is not None:
         return answer(200, shared)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         call.need(type_, "search-type", "s")
         if type_ == "AuditEvent":
             return answer(200, await search_audit_events(unit, call, pairs))
@@ -55,20 +55,20 @@ async def _shared(call: Call, page: Page) -> bytes | None:
 async def search_system(call: Call) -> web.Response:
     """GET [base]?_type=… and POST [base]/_search: resources of several types by what they have in common."""
     pairs = await parameters_of(call)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         types = _types(call, pairs, SERVED_TYPES)
         return answer(200, await searchset_of(call, unit, types, Page(call.access.client_id, pairs)))
 
 
 async def search_compartment(call: Call) -> web.Response:
     """GET [compartment]/[id]/[type]?…, and /* for all types at once."""
-    member = call.request.match_info["member"]
+    member = call.named["member"]
     if call.type not in COMPARTMENTS:
         raise NotSupported(f"there is no {call.type} compartment; see metadata")
     if member != "*" and (member not in INTERACTIONS or member == "AuditEvent"):
         raise UnknownType(f"{member} is not searched in compartments")
     pairs = await parameters_of(call)
-    async with call.database.unit(call.actor) as unit:
+    async with call.unit() as unit:
         if member == "*":
             types = _types(call, pairs, compartment_types(call.type))
         else:
@@ -96,7 +96,7 @@ def _types(call: Call, pairs: Pairs, candidates: Collection[str]) -> list[str]:
 
 async def parameters_of(call: Call) -> Pairs:
     """Give the search parameters of URL and form, as they were sent."""
-    pairs = list(parse_qsl(call.request.query_string, keep_blank_values=True))
+    pairs = list(parse_qsl(call.request.rel_url.raw_query_string, keep_blank_values=True))
     if call.request.method == "POST":
         body = await read_body(call.request)  # an empty one may say what it likes: the criteria stand in the URL
         if body and call.request.content_type != "application/x-www-form-urlencoded":

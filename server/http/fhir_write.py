@@ -181,7 +181,7 @@ async def conditional_delete(call: Call) -> web.Response:
 
 def criteria_of(call: Call) -> list[tuple[str, str]]:
     """Give the search criteria in the URL."""
-    pairs = parse_qsl(call.request.query_string, keep_blank_values=True)
+    pairs = parse_qsl(call.request.rel_url.raw_query_string, keep_blank_values=True)
     return [(n, v) for n, v in pairs if n not in _NO_CRITERIA]
 
 
