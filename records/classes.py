@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "audit_entry": _columns(keyed="hash", open="tenant_id number recorded_us leaf"),
     "audit_head": _columns(keyed="hash", open="tenant_id number"),
     "break_glass": _columns(
-        sealed="reason", open="tenant_id id patient_id actor_id request_id at reviewed_at reviewed_by"
+        sealed="reason note", open="tenant_id id patient_id actor_id request_id at reviewed_at reviewed_by verdict"
     ),
     "chat_entry": _columns(sealed="content", open="tenant_id visit_id number seat role key at"),
     "client": _columns(open="tenant_id id jwks jwks_url scopes organization purposes created_at disabled_at"),

@@ -1,5 +1,6 @@
 """Staff accounts with a password. The address is sealed and found by a full-width blind index."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -76,6 +77,12 @@ class Accounts(Repository):
             raise NotFound("account")
         await self._unit.audit.record("R", "account", entity_id=str(account_id))
         return found
+
+    async def displays(self, ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Return the professional names of these accounts, of those too that may no longer log in."""
+        await self._unit.authorise(Action.READ, Object.ACCOUNT)
+        rows = await self._run(select(account.c.id, account.c.display).where(account.c.id.in_(set(ids))))
+        return {row.id: row.display for row in rows}
 
     async def disable(self, account_id: UUID) -> None:
         """End an account; its visits and signatures stay."""

@@ -106,6 +106,19 @@ class Audit(Repository):
         await self.record("R", "audit", patient_id=patient_id)
         return [Recorded(row.number, _time(row.recorded_us), row.leaf) for row in rows]
 
+    async def trail(self, patient_id: UUID, *, before: int | None = None, limit: int = 100) -> list[Recorded]:
+        """Return a patient's entries below number `before` (the newest for None), newest first."""
+        await self._unit.authorise_patient(Action.READ, Object.AUDIT, patient_id)
+        query = select(audit_entry).where(
+            audit_entry.c.tenant_id == self._tenant,
+            text("(leaf ->> 'patient') = :patient").bindparams(patient=str(patient_id)),
+        )
+        if before is not None:
+            query = query.where(audit_entry.c.number < before)
+        rows = await self._run(query.order_by(audit_entry.c.number.desc()).limit(min(limit, MAX_PAGE)))
+        await self.record("R", "audit", patient_id=patient_id)
+        return [Recorded(row.number, _time(row.recorded_us), row.leaf) for row in rows]
+
     def _leaves(self, events: Sequence[tuple[AuditEvent, Actor]]) -> list[str]:
         return leaves(events, self._unit.now)
 

@@ -72,14 +72,24 @@ async def write_checkpoint(database: Database, tenant_id: UUID, folder: Path) ->
     return signed
 
 
-async def verify(database: Database, tenant_id: UUID, folder: Path) -> Report:
-    """Check a tenant's whole chain against itself, its head and its checkpoints. Raises CheckpointForged."""
+def last_checkpoint(folder: Path, tenant_id: UUID) -> Checkpoint | None:
+    """Return the newest line of the tenant's checkpoint file, unverified; None before the first."""
+    found = _read(checkpoint_path(folder, tenant_id))
+    return found[-1] if found else None
+
+
+async def verify(database: Database, tenant_id: UUID, folder: Path, page: int = PAGE) -> Report:
+    """
+    Check a tenant's whole chain against itself, its head and its checkpoints. Raises CheckpointForged.
+
+    `page` entries are checked at once: a process that serves others meanwhile asks for fewer.
+    """
     checkpoints = _read(checkpoint_path(folder, tenant_id))
     async with database.unit(_actor(tenant_id)) as unit:
         _check_signatures(checkpoints, await unit.keys.root(signing_key.name))
         head = (await unit.connection.execute(select(audit_head).where(audit_head.c.tenant_id == tenant_id))).one()
         verifier = Verifier(genesis(tenant_id), checkpoints)
-        async for entry in _entries(unit, tenant_id, head.number):
+        async for entry in _entries(unit, tenant_id, head.number, page):
             verifier.receive(entry)
         beyond = await _beyond(unit, tenant_id)
     report = verifier.finish((head.number, head.hash), beyond)
@@ -109,14 +119,14 @@ async def _beyond(unit: Unit, tenant_id: UUID) -> int | None:
     return None if found is None else int(found)
 
 
-async def _entries(unit: Unit, tenant_id: UUID, last: int) -> AsyncIterator[Entry]:
+async def _entries(unit: Unit, tenant_id: UUID, last: int, size: int) -> AsyncIterator[Entry]:
     after = _BEFORE_ALL
     while True:
         leaf = cast(audit_entry.c.leaf, Text).label("leaf_text")  # the text as it was written, not as a value
         query = select(audit_entry.c.number, audit_entry.c.recorded_us, leaf, audit_entry.c.hash)
         page = (await unit.connection.execute(
             query.where(audit_entry.c.tenant_id == tenant_id, audit_entry.c.number > after,
-                        audit_entry.c.number <= last).order_by(audit_entry.c.number).limit(PAGE)
+                        audit_entry.c.number <= last).order_by(audit_entry.c.number).limit(size)
         )).all()  # fmt: skip
         if not page:
             return

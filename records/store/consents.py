@@ -50,6 +50,19 @@ class Consents(Repository):
         await self._unit.audit.record("R", "consent", visit_id=visit_id, patient_id=patient_id)
         return [ConsentStatement(ConsentScope(row.scope), row.given, row.text_version, row.at) for row in rows]
 
+    async def of_patient(self, patient_id: UUID) -> list[tuple[UUID, ConsentStatement]]:
+        """Return the newest answer of each visit and scope, newest first."""
+        await self._unit.authorise_patient(Action.READ, Object.CONSENT, patient_id)
+        joined = (visit.c.tenant_id == consent.c.tenant_id) & (visit.c.id == consent.c.visit_id)
+        given = select(consent).join(visit, joined).where(visit.c.patient_id == patient_id)
+        newest = {(row.visit_id, row.scope): row for row in await self._run(given.order_by(consent.c.number))}
+        rows = sorted(newest.values(), key=lambda row: row.at, reverse=True)
+        await self._unit.audit.record("R", "consent", patient_id=patient_id)
+        return [
+            (row.visit_id, ConsentStatement(ConsentScope(row.scope), row.given, row.text_version, row.at))
+            for row in rows
+        ]
+
     async def current(self, visit_id: UUID) -> dict[str, ConsentStatement]:
         """Return the newest answer by scope; a scope that was never answered is absent."""
         return {scope.value: answer for scope, answer in current(await self.history(visit_id)).items()}

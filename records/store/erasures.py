@@ -1,25 +1,34 @@
 """Crypto-shredding: destroys a patient's keys and index rows, leaves a tombstone and a signed receipt."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import CompoundSelect, delete, func, insert, literal, select, text, union_all, update
 
 from records.access import Action, Object
 from records.crypto.checkpoint_signing import is_signed, sign_checkpoint
 from records.erasure import ErasureBasis, Receipt, check
 from records.errors import KeyDestroyed, NotFound
 from records.store.repository import Repository
+from records.store.resource_tables import resource
 from records.store.sealing import Cell
 from records.store.tables import (
+    chat_entry,
     erasure,
+    intake,
     legal_hold,
+    note,
     patient,
     patient_index,
     patient_key,
+    reading,
+    recording,
     signing_key,
+    triage_note,
     visit,
 )
 
@@ -35,6 +44,20 @@ class Hold:
     id: UUID
     placed_by: str
     placed_at: datetime
+    reason: str | None = field(default=None, repr=False)
+    """None when the patient was erased since, which a hold forbids: so of restored data only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What an erasure would meet and destroy."""
+
+    erased_at: datetime | None
+    term_ends: datetime | None
+    """When retention ends; None when nothing is kept that has a term."""
+    holds: int
+    counts: Mapping[str, int]
+    """Rows that could no longer be read, by what they are; only what there is."""
 
 
 class Erasures(Repository):
@@ -44,7 +67,7 @@ class Erasures(Repository):
         """Forbid erasing a patient until the hold is lifted; return the hold's id."""
         await self._unit.authorise(Action.ERASE, Object.PATIENT)
         hold_id = uuid4()
-        sealed = await self._seal_text(patient_id, Cell(legal_hold.name, str(hold_id), "reason"), reason)
+        sealed = await self._seal_text(patient_id, _reason_of(hold_id), reason)
         await self._run(insert(legal_hold).values(
             tenant_id=self._tenant, id=hold_id, patient_id=patient_id, placed_by=self._unit.actor.id,
             placed_at=self._unit.now, reason=sealed,
@@ -67,7 +90,20 @@ class Erasures(Repository):
     async def holds(self, patient_id: UUID) -> list[Hold]:
         """Return the holds that are on."""
         await self._unit.authorise(Action.READ, Object.PATIENT)
+        await self._unit.audit.record("R", "legal_hold", patient_id=patient_id)
         return await self._holds(patient_id)
+
+    async def outlook(self, patient_id: UUID) -> Outlook:
+        """Return what stands in the way of an erasure, and what it would destroy. Raises NotFound."""
+        await self._unit.authorise(Action.READ, Object.PATIENT)
+        row = (await self._run(select(patient).where(patient.c.id == patient_id))).one_or_none()
+        if row is None:
+            raise NotFound("patient")
+        on = (legal_hold.c.patient_id == patient_id) & legal_hold.c.lifted_at.is_(None)
+        holds = (await self._run(select(func.count()).select_from(legal_hold).where(on))).scalar_one()
+        counted = await self._run(_counts_of(patient_id))
+        counts = {row.what: int(row.number) for row in counted if row.number}
+        return Outlook(row.erased_at, await self._term_ends(patient_id), int(holds), counts)
 
     async def erase(self, patient_id: UUID, basis: ErasureBasis) -> Receipt:
         """Destroy a patient's keys and index rows. Raises LegalHold, RetentionNotOver, KeyDestroyed, NotFound."""
@@ -130,9 +166,34 @@ class Erasures(Repository):
 
     async def _holds(self, patient_id: UUID) -> list[Hold]:
         on = (legal_hold.c.patient_id == patient_id) & legal_hold.c.lifted_at.is_(None)
-        return [Hold(row.id, row.placed_by, row.placed_at) for row in await self._run(select(legal_hold).where(on))]
+        rows = (await self._run(select(legal_hold).where(on).order_by(legal_hold.c.placed_at))).all()
+        return [Hold(row.id, row.placed_by, row.placed_at, await self._reason(row)) for row in rows]
+
+    async def _reason(self, row: Any) -> str | None:
+        try:
+            return await self._open_text(row.patient_id, _reason_of(row.id), row.reason)
+        except KeyDestroyed:
+            return None
 
     async def _term_ends(self, patient_id: UUID) -> datetime | None:
         from records.store.terms import term_ends  # unit.py loads this module
 
         return await term_ends(self._unit, patient_id)
+
+
+def _reason_of(hold_id: UUID) -> Cell:
+    return Cell(legal_hold.name, str(hold_id), "reason")
+
+
+def _counts_of(patient_id: UUID) -> CompoundSelect[Any]:
+    """Count what the patient's key seals: their visits, what hangs on these, and their FHIR resources."""
+    of_visit = {"note": note, "intake": intake, "triage_note": triage_note, "chat": chat_entry, "reading": reading,
+                "recording": recording}  # fmt: skip
+    own, number = {"visit": visit, "resource": resource}, func.count().label("number")
+    mine = [select(literal(name).label("what"), number).select_from(table).where(table.c.patient_id == patient_id)
+            for name, table in own.items()]  # fmt: skip
+    for name, table in of_visit.items():
+        joined = table.join(visit, (visit.c.tenant_id == table.c.tenant_id) & (visit.c.id == table.c.visit_id))
+        query = select(literal(name).label("what"), number).select_from(joined)
+        mine.append(query.where(visit.c.patient_id == patient_id))
+    return union_all(*mine)

@@ -154,6 +154,7 @@ break_glass = Table(
     "break_glass", metadata,
     _tenant(), _uuid("id"), _uuid("patient_id"), _text("actor_id"), _text("request_id"), _at("at"),
     _sealed("reason", nullable=False), _at("reviewed_at", nullable=True), _text("reviewed_by", nullable=True),
+    _text("verdict", nullable=True), _sealed("note"),
     _key("id"), _of_patient(), Index(None, "tenant_id", "at"),
 )  # fmt: skip
 

@@ -28,6 +28,9 @@ def demo_lines(demo: dict[str, Any]) -> list[str]:
     """Return the demo clinic's link and logins."""
     link = demo["patient_links"][0]
     logins = [f"    {doctor['email']}   {doctor['password']}" for doctor in demo["doctors"]]
+    officer = demo.get("privacy_officer")  # a clinic that was seeded before there was one has none
+    if officer is not None:
+        logins.append(f"    {officer['email']}   {officer['password']}   (privacy officer)")
     return [f"  Patient link:      {link}", "", qr(link), "  Demo logins (e-mail, password):", *logins]
 
 

@@ -12,12 +12,13 @@ HOSPITAL = "urn:teleconsult:demo:mrn"
 
 
 @dataclass(frozen=True, slots=True)
-class DemoDoctor:
-    """A practitioner who can log in."""
+class DemoStaff:
+    """A member of staff who can log in."""
 
     email: str
     display: str
-    registration_number: str
+    registration_number: str | None
+    role: str = "doctor"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,12 +35,15 @@ class DemoPatient:
 
 
 DOCTORS = (
-    DemoDoctor("lin@demo.example", "Dr Lin Wei 林伟", "110000000000001"),
-    DemoDoctor("okafor@demo.example", "Dr Ada Okafor", "110000000000002"),
+    DemoStaff("lin@demo.example", "Dr Lin Wei 林伟", "110000000000001"),
+    DemoStaff("okafor@demo.example", "Dr Ada Okafor", "110000000000002"),
 )
 
-ROOM_DOCTOR = DemoDoctor("rooms@demo.example", "Demo Rooms", "110000000000009")
+ROOM_DOCTOR = DemoStaff("rooms@demo.example", "Demo Rooms", "110000000000009")
 """Holds the open consultations for devices, so that the doctors' own lists stay short."""
+
+OFFICER = DemoStaff("privacy@demo.example", "Ming Zhou 周明", None, "privacy")
+"""The privacy officer: reviews, holds and erases, sees no clinical content."""
 
 PATIENTS = (
     DemoPatient(

@@ -26,7 +26,7 @@ from server.auth.passwords import Passwords
 from server.auth.principals import LinkHolder, LinkRole
 from server.clock import Clock
 from server.config import Settings
-from server.demo.people import DOCTORS, INVITED, PATIENTS, ROOM_DOCTOR, DemoDoctor, DemoPatient, in_room
+from server.demo.people import DOCTORS, INVITED, OFFICER, PATIENTS, ROOM_DOCTOR, DemoPatient, DemoStaff, in_room
 from server.key_service import keyring
 from server.rooms import Rooms
 from signaling.states import Trigger, VisitState
@@ -113,6 +113,7 @@ async def _invite_again(settings: Settings, before: UUID) -> tuple[str, str]:
 async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
     async with _open(settings) as clinic:
         doctors = [await _login(clinic, doctor) for doctor in DOCTORS]
+        officer = await _login(clinic, OFFICER)
         await _login(clinic, ROOM_DOCTOR)
         clients = await _clients(clinic)
         for person in PATIENTS:
@@ -123,6 +124,7 @@ async def _seed(settings: Settings, rooms: int) -> dict[str, Any]:
             "patient_links": [await _link(clinic, invited)],
             "invited": str(invited),
             "doctors": doctors,
+            "privacy_officer": officer,
             "fhir": {"base_url": f"{base}/fhir", "token_url": f"{base}/auth/token", "clients": clients},
             "rooms": [await _room(clinic, number) for number in range(1, rooms + 1)],
         }
@@ -148,15 +150,15 @@ async def _open(settings: Settings) -> AsyncIterator[Clinic]:
         await stack.aclose()
 
 
-async def _login(clinic: Clinic, doctor: DemoDoctor) -> dict[str, str]:
+async def _login(clinic: Clinic, person: DemoStaff) -> dict[str, str]:
     """Return a new login with a random password; an earlier demo of the same database may have made the account."""
     password = secrets.token_urlsafe(12)
     account = NewAccount(
-        doctor.email, doctor.display, doctor.registration_number, "doctor", clinic.passwords.hash(password)
+        person.email, person.display, person.registration_number, person.role, clinic.passwords.hash(password)
     )
     async with clinic.database.unit(clinic.desk()) as unit:
         await unit.accounts.create(account)
-    return {"email": doctor.email, "password": password}
+    return {"email": person.email, "password": password}
 
 
 async def _clients(clinic: Clinic) -> list[dict[str, Any]]:

@@ -126,6 +126,12 @@ async def console(request: web.Request) -> web.StreamResponse:
     return _answer(request, "console.html", "no-store")
 
 
+@routes.get("/privacy")
+async def privacy(request: web.Request) -> web.StreamResponse:
+    """The privacy officer's page."""
+    return _answer(request, "privacy.html", "no-store")
+
+
 @routes.get("/favicon.ico")
 async def favicon(request: web.Request) -> web.StreamResponse:
     """The icon that browsers ask for by themselves."""

@@ -148,6 +148,9 @@ DECISION = closed(
     {"level": nullable(one_of(*LEVELS)), "line": nullable(text(SHORT)), "reason": nullable(text(LONG))},
 )
 REASON = closed({"reason": text(500, 1)})
+VERDICT = closed({"verdict": one_of("justified", "unjustified")}, {"note": nullable(text(500))})
+# A name of one letter is a name in Chinese; of a number four digits are enough.
+FIND = closed({"by": one_of("phone", "identifier", "name"), "value": text(SHORT, 1)})
 BASES = ("retention over", "GDPR Art. 17")
 ERASURE = closed({"basis": one_of(*BASES)})
 TICKET = closed({}, {"visit_id": nullable(UUID)})
@@ -193,14 +196,20 @@ CASE = opened(
         "history": array(OBJECT),
     }
 )  # fmt: skip
-BREAKAGES = opened(
-    {
-        "rows": array(
-            opened({"id": UUID, "patient_id": UUID, "actor_id": STRING, "at": TIME, "reason": nullable(STRING),
-                    "overdue": BOOLEAN})
-        )
-    }
+MASKED = opened({"id": UUID, "display": nullable(STRING), "birth_year": nullable(STRING)})
+_BREAKAGE: Schema = {
+    "id": UUID, "patient_id": UUID, "patient": MASKED, "actor_id": STRING, "actor": nullable(STRING), "at": TIME,
+    "due_at": TIME, "reason": nullable(STRING), "overdue": BOOLEAN, "objects": array(STRING),
+}  # fmt: skip
+_JUDGED: Schema = {"verdict": nullable(STRING), "note": nullable(STRING), "reviewed_at": TIME}
+BREAKAGES = opened({"rows": array(opened(_BREAKAGE)), "reviewed": array(opened({**_BREAKAGE, **_JUDGED}))})
+HOLDS = opened(
+    {"holds": array(opened({"id": UUID, "placed_by": STRING, "placed_at": TIME, "reason": nullable(STRING)}))}
+)
+FILE = opened(
+    {"id": UUID, "display": nullable(STRING), "erased_at": nullable(TIME), "term_ends": nullable(STRING),
+     "holds": array(OBJECT), "consents": array(OBJECT), "destroys": OBJECT, "bases": array(OBJECT)}
 )  # fmt: skip
-HOLDS = opened({"holds": array(opened({"id": UUID, "placed_by": STRING, "placed_at": TIME}))})
+ACCESSES = opened({"rows": array(OBJECT), "next": nullable(INTEGER)})
 RECEIPT = opened({"receipt": OBJECT, "message": STRING, "signature_holds": BOOLEAN})
 PROBLEM = opened({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING, "code": STRING})

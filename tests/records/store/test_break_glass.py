@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from records.actors import Purpose
 from records.errors import AccessDenied, NotFound
-from records.store.break_glass import Breakage
+from records.store.break_glass import Breakage, Verdict
 from records.store.visit_rows import Visit
 
 from .conftest import DOCTOR_ID, OTHER_DOCTOR_ID, SYSTEM, Store, doctor
@@ -64,16 +64,35 @@ class TestBreakGlass:
         await broken(store)
         breakage = (await pending(store))[0]
         async with store.database.unit(SYSTEM) as unit:
-            await unit.break_glass.review(breakage.id)
+            await unit.break_glass.review(breakage.id, Verdict.JUSTIFIED)
         assert await pending(store) == []
         with pytest.raises(NotFound):
             async with store.database.unit(SYSTEM) as unit:
-                await unit.break_glass.review(breakage.id)
+                await unit.break_glass.review(breakage.id, Verdict.JUSTIFIED)
+
+    async def test_verdict_stands_in_the_chain_and_the_note_is_sealed(self, store: Store) -> None:
+        visit = await broken(store)
+        (breakage,) = await pending(store)
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.break_glass.review(breakage.id, Verdict.UNJUSTIFIED, "a neighbour of hers")
+        async with store.database.unit(SYSTEM) as unit:
+            (judged,) = await unit.break_glass.reviewed()
+            entries = await unit.audit.search(patient_id=visit.patient_id, entity_type="break_glass")
+            rows = (await unit.connection.execute(text("select note from break_glass"))).scalars().all()
+        assert (judged.verdict, judged.note, judged.reviewed_by) == (
+            Verdict.UNJUSTIFIED, "a neighbour of hers", SYSTEM.id,
+        )  # fmt: skip
+        assert "unjustified" in [each.fields.get("detail") for each in entries]
+        assert b"neighbour" not in rows[0]
+
+    async def test_tells_what_was_read(self, store: Store) -> None:
+        await broken(store)
+        assert [each.objects for each in await pending(store)] == [("patient", "visit")]
 
     async def test_unknown_entry(self, store: Store) -> None:
         with pytest.raises(NotFound):
             async with store.database.unit(SYSTEM) as unit:
-                await unit.break_glass.review(uuid4())
+                await unit.break_glass.review(uuid4(), Verdict.JUSTIFIED)
 
     async def test_practitioner_does_not_review(self, store: Store) -> None:
         await broken(store)
