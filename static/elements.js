@@ -78,6 +78,7 @@ export const ICONS = Object.freeze({
   sound: 'M4 9v6h4l5 4V5L8 9zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11',
   person: 'M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21a8 8 0 0 1 16 0',
   check: 'M5 12l5 5L20 7',
+  cross: 'M6 6l12 12M18 6L6 18',
   lock: 'M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3',
   warning: 'M12 3l10 18H2zM12 10v5M12 18v.5',
   clock: 'M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18zM12 7v5l3 3',

@@ -42,7 +42,7 @@ def _serve(settings: Settings, description: Path, rooms: int) -> None:
     prepare = ("seed", "--json", str(seeded), "--rooms", str(rooms))
     with product(Start(settings, _say, logs_to_files=True, prepare=prepare)) as running:
         made = json.loads(seeded.read_text())
-        del made["invited"]
+        del made["invited"], made["privacy_officer"]  # not of the contract; they stay in the data folder's file
         served = {"base_url": settings.public_url, **made, "data_dir": str(settings.data_dir), "pids": running.pids()}
         write_private(description, served)
         _say(f"Ready at {settings.public_url}; described in {description}.")

@@ -54,6 +54,7 @@ export class ConsoleApp {
 
   /** @param {import('./state.js').Account} account */
   signedIn(account) {
+    if (account.role === 'privacy') return location.replace('/privacy'); // that role has a page of its own
     this.dispatch({ type: 'account', account });
     if (this.state.openId) void this.reload();
   }

@@ -14,7 +14,7 @@ export class LoginView {
   #problems = problemPlace();
   #app;
 
-  /** @param {import('./app.js').ConsoleApp} app */
+  /** @param {{signedIn: (account: import('./state.js').Account) => void}} app */
   constructor(app) {
     this.#app = app;
     const submit = workButton({ label: t('login.submit'), kind: 'primary' }, () => this.#submit(), this.#problems);

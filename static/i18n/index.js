@@ -12,10 +12,10 @@ let current = 'en';
 /** @type {Dictionary} */
 let words = Object.freeze({});
 
-/** The dictionaries that this page needs beside `shared`. @type {readonly ('visit'|'console')[]} */
+/** The dictionaries that this page needs beside `shared`. @type {readonly ('visit'|'console'|'privacy')[]} */
 let parts = Object.freeze([]);
 
-/** Say once which words the page uses: a patient's phone does not load the console's. @param {...('visit'|'console')} names */
+/** Say once which words the page uses: a patient's phone does not load the console's. @param {...('visit'|'console'|'privacy')} names */
 export function useWords(...names) {
   parts = Object.freeze(names);
 }

@@ -15,6 +15,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.fakes.privacy_office import OFFICER, PrivacyOffice
+
 STATIC = Path(__file__).resolve().parents[2] / "static"
 VISIT_ID = "0b4c6f0e-6b1c-4d0f-9d53-0a4b6cf2a111"
 DOCTOR = {"id": "d1", "display": "Dr. Lin Zhao", "role": "doctor", "registration_number": "110-2231"}
@@ -158,7 +160,10 @@ class FakeWeb:
     rows: list[dict[str, Any]] = field(default_factory=lambda: [new_row()])
     recordings: list[dict[str, Any]] = field(default_factory=list)
     case: dict[str, Any] = field(default_factory=new_case)
+    office: PrivacyOffice = field(default_factory=PrivacyOffice)
     signed_in: bool = False
+    is_officer: bool = False
+    """Whoever signs in, or is signed in, is the privacy officer."""
     problems: dict[str, tuple[int, str]] = field(default_factory=dict)
     """"METHOD /path" -> the problem to answer with, instead of the usual."""
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -178,6 +183,10 @@ class FakeWeb:
     def forget(self) -> None:
         """Begin anew at the same address."""
         vars(self).update(vars(FakeWeb(base_url=self.base_url)))
+
+    def account(self) -> dict[str, Any]:
+        """Who is signed in."""
+        return OFFICER if self.is_officer else DOCTOR
 
     async def push(self, role: str, type_: str, body: dict[str, Any], *, journalled: bool = True) -> None:
         """Send a message to the seat of this role."""
@@ -288,19 +297,20 @@ class Routes:
             case "POST /tickets":
                 return {"ticket": "doctor" if body.get("visit_id") else fake.visit["role"], "expires_s": 30}
             case "GET /session":
-                return DOCTOR if fake.signed_in else problem(401, "not-signed-in")
+                return fake.account() if fake.signed_in else problem(401, "not-signed-in")
             case "POST /session":
                 if body["password"] != "right":
                     return problem(401, "wrong-credentials")
                 fake.signed_in = True
-                return DOCTOR
+                return fake.account()
             case "DELETE /session":
                 fake.signed_in = False
                 return web.Response(status=204)
             case "GET /queue":
                 return self.queue()
             case _:
-                return problem(404, "not-found")
+                status, found = fake.office.answer(key, body)
+                return web.Response(status=status) if found is None else web.json_response(found, status=status)
 
     def queue(self) -> dict[str, Any]:
         """The queue as the stream sends it too."""
@@ -445,7 +455,7 @@ SUMMARY = {
 
 async def page(request: web.Request) -> web.StreamResponse:
     """A page or a file of static/, under the product's content policy."""
-    name = {"/": "index.html", "/visit": "visit.html", "/console": "console.html"}.get(
+    name = {"/": "index.html", "/visit": "visit.html", "/console": "console.html", "/privacy": "privacy.html"}.get(
         request.path, request.path.removeprefix("/static/")
     )
     return web.FileResponse(
@@ -462,7 +472,7 @@ async def serve(fake: FakeWeb) -> AsyncIterator[FakeWeb]:
     app.router.add_get("/api/queue/stream", routes.stream)
     app.router.add_get("/livez", _answered)
     app.router.add_route("*", "/api/{rest:.*}", routes.api)
-    for path in ("/", "/visit", "/console", "/static/{rest:.*}"):
+    for path in ("/", "/visit", "/console", "/privacy", "/static/{rest:.*}"):
         app.router.add_get(path, page)
     runner = web.AppRunner(app, shutdown_timeout=0.5)
     await runner.setup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Response
 
 from tests.fakes.web_api import FakeWeb, serve
 from tests.journeys.browser import WATCH_PEERS, Faults, chromium
+from tests.static.officer_scenes import OFFICER
 from tests.static.scenes import CALL, CONSOLE, PATIENT, Scene
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
@@ -34,6 +36,7 @@ WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...do
 SCENES = {
     **{f"patient: {name}": scene for name, scene in PATIENT.items()},
     **{f"console: {name}": scene for name, scene in CONSOLE.items()},
+    **{f"officer: {name}": Scene("/livez", {}, ready, act) for name, (act, ready) in OFFICER.items()},
 }
 
 
@@ -166,6 +169,15 @@ class TestKeyboard:
         await eventually(lambda: (fake.case["note"]["body"] or {}).get("findings") == "Alert and well")
         await eventually(lambda: any(message["type"] == "ring" for message in fake.received))
 
+    async def test_officer_judges_an_access_and_goes_on_at_the_top(self, page: Page, fake: FakeWeb) -> None:
+        await OFFICER["reviews"][0](page, fake)
+        await press(page, '[data-review] input[value="justified"]', "Space")
+        await write(page, "[data-review] textarea", "Called the ward")
+        await press(page, "[data-review] .primary", "Enter")
+        await eventually(lambda: fake.office.judged[0]["note"] == "Called the ward")
+        await page.wait_for_selector(".review:nth-child(2):last-child")
+        await page.wait_for_selector("h1:focus")
+
     async def test_focus_moves_to_the_heading_of_a_new_screen(self, page: Page, fake: FakeWeb) -> None:
         await PATIENT["consents"].show(page, fake, "en")
         assert await page.evaluate("document.activeElement.tagName") == "H1"
@@ -218,6 +230,37 @@ class TestKept:
         await page.fill('[name="plan"]', "mine")
         await page.wait_for_selector("text=Someone else saved this note")
         assert await page.input_value('[name="plan"]') == "mine"
+
+
+class TestPrivacyOffice:
+    """static/README.md "The privacy officer's page"."""
+
+    async def test_what_is_written_on_one_card_outlives_the_verdict_on_another(self, page: Page, fake: FakeWeb) -> None:
+        await OFFICER["reviews"][0](page, fake)
+        await page.locator(".review textarea").nth(1).fill("to be asked")
+        await page.locator('.review input[value="justified"]').first.check()
+        await page.locator(".review .primary").first.click()
+        await page.wait_for_selector(".review:nth-child(2):last-child")
+        assert await page.locator(".review textarea").first.input_value() == "to be asked"
+
+    async def test_older_looks_come_below_and_focus_follows(self, page: Page, fake: FakeWeb) -> None:
+        await OFFICER["file"][0](page, fake)
+        await page.locator(".trail + p + button").click()
+        await page.wait_for_selector(".trail li:nth-child(8):focus, .trail li:nth-child(5):focus")
+        assert await page.locator(".trail li").count() == 8
+
+    async def test_nothing_is_erased_without_the_typed_word(self, page: Page, fake: FakeWeb) -> None:
+        await OFFICER["erasure, wrong word"][0](page, fake)
+        await page.wait_for_selector(".erase [aria-invalid]")
+        assert not any(path.endswith("/erasure") for _, path, _ in fake.calls)
+
+    async def test_the_receipt_is_downloaded_as_it_was_signed(self, page: Page, fake: FakeWeb) -> None:
+        await OFFICER["erased"][0](page, fake)
+        async with page.expect_download() as started:
+            await page.locator(".download").click()
+        receipt = json.loads((await (await started.value).path()).read_text())
+        assert json.loads(receipt["message"]) == receipt["receipt"]
+        assert await page.locator("#file-title").inner_text() == "Erased patient"
 
 
 class TestDoctorsTaps:

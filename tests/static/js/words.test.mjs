@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 
 const STATIC = new URL('../../../static/', import.meta.url);
-const PARTS = ['shared', 'visit', 'console'];
+const PARTS = ['shared', 'visit', 'console', 'privacy'];
 const load = async (language, part) => (await import(new URL(`i18n/${language}/${part}.js`, STATIC).href)).words;
 const dictionary = async (language, parts) => Object.assign({}, ...(await Promise.all(parts.map((part) => load(language, part)))));
 const placeholders = (sentence) => [...sentence.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();

@@ -7,8 +7,8 @@ text about a patient, so it is sealed with their key. Rows that were reviewed be
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
