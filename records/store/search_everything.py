@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from records.fhir.provenance import TYPE as PROVENANCE
 from records.fhir.query import Access
 from records.store.consent_rules import flag_broken_glass
+from records.store.pages import Page, seal_page
 from records.store.resource_blinds import Blinds
 from records.store.resource_rows import COLUMNS, Stored, opened_all
 from records.store.search_provenance import made_about
@@ -26,8 +27,8 @@ class Everything:
     patient_id: str
     types: frozenset[str]
     since: datetime | None
-    after: int
-    """Row of the last resource of the page before."""
+    page: Page
+    """Its position is the row of the last resource of the page before."""
     count: int
 
 
@@ -38,7 +39,8 @@ class Found:
     resources: Sequence[Stored]
     provenances: Sequence[Stored]
     """Of the versions shown, beside those that are resources themselves."""
-    next_row: int | None
+    next_page: str | None
+    """Sealed: rows are counted over all patients, so their numbers would tell how much is written about others."""
 
 
 async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Found:
@@ -54,11 +56,15 @@ async def find_everything(unit: Unit, access: Access, wanted: Everything) -> Fou
     for type_ in sorted({s.type for s in (*found, *made)}):
         await unit.audit.record("R", type_, patient_id=found[0].patient_id, detail="everything")
     await flag_broken_glass(unit, access, [*found, *made])
-    return Found(found, made, records[wanted.count - 1]["row"] if len(records) > wanted.count else None)
+    if len(records) <= wanted.count:
+        return Found(found, made, None)
+    position = (records[wanted.count - 1]["row"],)
+    return Found(found, made, await seal_page(unit, replace(wanted.page, position=position)))
 
 
 def _sql(statement: Statement, wanted: Everything) -> str:
     patient = statement.bind(wanted.patient_id)
+    after = wanted.page.position[0] if wanted.page.position else 0
     branches = []
     for type_ in sorted(wanted.types & set(statement.access.grants)):
         keys = compartment_keys("Patient", type_)
@@ -76,6 +82,6 @@ def _sql(statement: Statement, wanted: Everything) -> str:
     )
     return (
         f"select {COLUMNS} from resource r where r.tenant_id = $1 and not r.deleted and {scope}"
-        f" and ({' or '.join(branches) or 'false'}) and r.row > {statement.bind(wanted.after)}{since}"
+        f" and ({' or '.join(branches) or 'false'}) and r.row > {statement.bind(after)}{since}"
         f" order by r.row limit {wanted.count + 1}"
     )
