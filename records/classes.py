@@ -69,8 +69,8 @@ COLUMNS: Mapping[str, Mapping[str, DataClass]] = {
     "recording": _columns(sealed="media_key", open="tenant_id id visit_id started_at ended_at started_by"),
     "resource": _columns(
         sealed="content",
-        keyed="present",
-        open="tenant_id row type id version patient_id origin updated_at deleted author",
+        keyed="present tokens ranges",
+        open="tenant_id row type id version patient_id origin updated_at deleted author tokens_of",
     ),
     "resource_date": _columns(keyed="key", open="tenant_id low high row"),
     "resource_history": _columns(sealed="content", open="tenant_id row version patient_id updated_at deleted author"),

@@ -15,6 +15,7 @@ from records.erasure import ErasureBasis, Receipt, check
 from records.errors import KeyDestroyed, NotFound
 from records.store.repository import Repository
 from records.store.resource_tables import resource
+from records.store.resource_tokens import forget_tokens
 from records.store.sealing import Cell
 from records.store.tables import (
     chat_entry,
@@ -32,8 +33,8 @@ from records.store.tables import (
     visit,
 )
 
-# Index rows of a patient's FHIR resources; the resources themselves stay as sealed tombstones.
-_RESOURCE_INDEXES = ("resource_token", "resource_date", "resource_reference", "resource_quantity", "consent_rule")
+# Index rows of a patient's FHIR resources, besides tokens; the resources themselves stay as sealed tombstones.
+_RESOURCE_INDEXES = ("resource_date", "resource_reference", "resource_quantity", "consent_rule")
 ERASED_TOPIC = "patient-erased"  # other processes drop the key from their cache
 
 
@@ -143,8 +144,7 @@ class Erasures(Repository):
             mine = "row in (select row from resource where patient_id = :patient)"
             statement = text(f"delete from {table} where {mine}").bindparams(patient=patient_id)
             index_rows += (await self._run(statement)).rowcount
-        marks = text("update resource set present = null where patient_id = :patient").bindparams(patient=patient_id)
-        await self._run(marks)
+        index_rows += await forget_tokens(self._unit, patient_id)
         now = self._unit.now
         await self._run(update(patient).where(patient.c.id == patient_id).values(erased_at=now, updated_at=now))
         self._unit.keys.destroyed(patient_id)

@@ -24,6 +24,7 @@ from records.store.resource_rows import (
     Stored,
     opened_all,
 )
+from records.store.resource_tokens import INDEXED
 from records.store.resource_writes import insert_all, replace_all
 from records.store.search_run import Asked, SearchResult, is_plain, run_plain, token_asked
 from records.store.search_sql import Statement
@@ -182,7 +183,7 @@ async def _update(unit: Unit, requests: Sequence[Request]) -> list[Stored | None
     first = {r.id: n for n, r in reversed(list(enumerate(requests)))}
     type_, statement = requests[0].type, _statement(unit, requests[0], "u")
     sql = (
-        f"select {COLUMNS} from resource r where r.tenant_id = $1 and r.type = {statement.bind(type_)}"
+        f"select {COLUMNS}, {INDEXED} from resource r where r.tenant_id = $1 and r.type = {statement.bind(type_)}"
         f" and r.id = any({statement.bind(sorted(first))}) and not r.deleted and {statement.visible('r', type_)}"
         f" order by r.id for update of r skip locked"  # who meets a long transaction waits for it alone
     )

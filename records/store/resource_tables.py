@@ -55,6 +55,9 @@ resource = Table(
     Column("content", Sealed, nullable=True),  # none in a deleted version
     Column("present", LargeBinary, nullable=True),  # blind marks of the elements that have a value (:missing)
     Column("author", Text, nullable=True),  # who wrote the version, for its Provenance (records/fhir/provenance.py)
+    # Its rows of resource_token; the version that they are of; a digest of its rows in the other index tables.
+    Column("tokens", ARRAY(LargeBinary), nullable=True), Column("tokens_of", Integer, nullable=True),
+    Column("ranges", LargeBinary, nullable=True),
     PrimaryKeyConstraint("tenant_id", "row"), UniqueConstraint("tenant_id", "type", "id"),
     ForeignKeyConstraint(["tenant_id", "patient_id"], ["patient.tenant_id", "patient.id"]),
     Index(None, "tenant_id", "type", "row"), Index(None, "tenant_id", "type", "updated_at"),
@@ -77,7 +80,7 @@ resource_history = Table(
 resource_token = Table(
     "resource_token", metadata,
     _tenant(), _blind("token"), _row(),
-    PrimaryKeyConstraint("tenant_id", "token", "row"), Index(None, "tenant_id", "row"),
+    PrimaryKeyConstraint("tenant_id", "token", "row"),  # those of a resource are listed in `resource.tokens`
 )  # fmt: skip
 
 resource_date = Table(

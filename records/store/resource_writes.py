@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,11 +18,13 @@ from records.store.resource_rows import (
     INSERT,
     KEY_ROWS,
     SUPERSEDE,
+    SUPERSEDE_TOKENS,
     IndexRows,
     Stored,
     cell,
     load_keys,
 )
+from records.store.resource_tokens import changed, listed, tokens_of
 
 if TYPE_CHECKING:
     from records.store.unit import Unit
@@ -48,7 +50,7 @@ async def insert_all(
     new_patients = [fresh, [root] * len(fresh), wrapped]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
     index = IndexRows(unit, [index_of(r, unit.fhir_base) for r in resources])
-    columns.append(index.present)
+    columns += [index.present, index.ranges, *listed(index.tokens)]
     found = await unit.raw.fetch(
         INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *index.arrays, author_of(unit.actor)
     )
@@ -91,11 +93,9 @@ async def replace_all(
         values.append((owner, place, saved[n].content))
     sealed = await unit.seal_all(values)
     if differing:
-        written = [saved[n] for n in differing]
         index = IndexRows(unit, [index_of(changes[n][0], unit.fhir_base) for n in differing])
-        rows = ([s.row for s in written], [s.version for s in written], owners, sealed, index.present)
-        author = author_of(unit.actor)
-        await unit.raw.execute(SUPERSEDE, unit.actor.tenant_id, unit.now, origin, *rows, *index.arrays, author)
+        versions = Versions(owners, sealed, index.present, index)
+        await supersede(unit, origin, [changes[n][1] for n in differing], versions)
     for n in differing:
         _audit(unit, actors[n] if actors else unit.actor, "U", saved[n])
         if saved[n].type == "Consent":
@@ -103,11 +103,34 @@ async def replace_all(
     return saved
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What comes in place of some resources, each list in their order."""
+
+    owners: Sequence[UUID | None]
+    sealed: Sequence[bytes | None]
+    """None deletes."""
+    present: Sequence[bytes | None]
+    index: IndexRows
+
+
+async def supersede(unit: Unit, origin: str, current: Sequence[Stored], to: Versions) -> None:
+    """Write the next version of resources that are locked, and of their index rows those that differ."""
+    had = await tokens_of(unit, [(each.row, each.indexed) for each in current])
+    are_ranges_same = [each.indexed and each.indexed.ranges for each in current] == to.index.ranges
+    rows = ([each.row for each in current], [each.version + 1 for each in current], to.owners, to.sealed)
+    await unit.raw.execute(
+        SUPERSEDE_TOKENS if are_ranges_same else SUPERSEDE,
+        unit.actor.tenant_id, unit.now, origin, author_of(unit.actor), *rows, to.present, to.index.ranges,
+        *changed(had, to.index.tokens), *([] if are_ranges_same else to.index.arrays),
+    )  # fmt: skip
+
+
 def _next_version(unit: Unit, resource: Json, current: Stored, owner: UUID | None) -> Stored:
     version = current.version + 1
     return replace(
         current, version=version, updated_at=unit.now, content=text.dumps(with_meta(resource, version, unit.now)),
-        deleted=False, patient_id=owner, is_new=current.deleted, is_changed=True,
+        deleted=False, patient_id=owner, is_new=current.deleted, is_changed=True, indexed=None,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from records.fhir.errors import (
     ResourceUnknown,
     VersionConflict,
 )
-from records.fhir.provenance import author_of, place_of
+from records.fhir.provenance import place_of
 from records.fhir.query import Access, Query
 from records.store.consent_rules import EXEMPT, flag_broken_glass, write_rules
 from records.store.pages import Page, open_page
@@ -25,13 +25,12 @@ from records.store.resource_history import HistoryPage, HistoryQuery, find_histo
 from records.store.resource_rows import (
     COLUMNS,
     LOCKED,
-    SUPERSEDE,
     IndexRows,
     Stored,
     opened,
     opened_all,
 )
-from records.store.resource_writes import insert_all, replace_all
+from records.store.resource_writes import Versions, insert_all, replace_all, supersede
 from records.store.search_provenance import read_made
 from records.store.search_run import SearchResult, run_search
 from records.store.search_sql import Statement
@@ -112,9 +111,8 @@ class Resources:
         current = await opened(self._unit, record)
         _check(current, how)
         version, now = current.version + 1, self._unit.now
-        row = ([current.row], [version], [current.patient_id], [None], [None])
-        author, no_rows = author_of(self._unit.actor), IndexRows(self._unit, [None]).arrays
-        await raw.execute(SUPERSEDE, self._tenant, now, current.origin, *row, *no_rows, author)
+        nothing = Versions([current.patient_id], [None], [None], IndexRows(self._unit, [None]))
+        await supersede(self._unit, current.origin, [current], nothing)
         await self._audit("D", current)
         if type_ == "Consent":
             await write_rules(self._unit, current, None)

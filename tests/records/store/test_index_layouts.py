@@ -113,6 +113,7 @@ class TestFromTheFirstToTheSecond:
         async with store.database.unit(SYSTEM) as unit:
             marks = await unit.raw.fetchval("select present from resource where id = 'p1'")
             assert {marks[n] for n in range(0, len(marks), 8)} == {2}
+            assert {t[0] for t in await unit.raw.fetchval("select tokens from resource where id = 'p1'")} == {2}
             assert await _found(unit, Present((FAMILY,))) == {"p1"}
 
 
@@ -130,7 +131,9 @@ class TestEnd:
         async with store.database.unit(SYSTEM) as unit:
             row = await _saved(unit, str(id_), gender="male")
             await unit.erasures.erase(id_, ErasureBasis.GDPR_ARTICLE_17)
-            assert await unit.raw.fetchval("select present from resource where row = $1", row) is None
+            kept = await unit.raw.fetchrow("select present, tokens, ranges from resource where row = $1", row)
+            assert tuple(kept) == (None, [], None)
+            assert await _rows(unit, row) == []
         rotation = Rotation(store.database, SYSTEM)
         await rotation.add("index_key")
         assert (await rotation.sweep_index()).left == 0

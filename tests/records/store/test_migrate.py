@@ -53,6 +53,18 @@ class TestMigrations:
         async with store.database.unit(SYSTEM) as unit:
             assert [r["author"] for r in await unit.raw.fetch(authors)] == [author_of(SYSTEM)] * 2
 
+    async def test_resources_from_before_list_their_tokens(self, database_url: str, store: Store) -> None:
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.resources.save({"resourceType": "Device", "id": "d", "lotNumber": "7"}, Write())
+            await unit.resources.save({"resourceType": "Patient", "id": "p", "name": [{"family": "Li"}]}, Write())
+        await _down(database_url, "0021")
+        await upgrade(database_url)
+        async with store.database.unit(SYSTEM) as unit:
+            listed = await unit.raw.fetch("select row, unnest(tokens) as token from resource where tokens_of = version")
+            kept = await unit.raw.fetch("select row, token from resource_token")
+        assert kept
+        assert sorted(map(tuple, listed)) == sorted(map(tuple, kept))
+
     async def test_down_and_up_again(self, empty_database_url: str) -> None:
         """Every migration can be taken back: a failed upgrade is undone by hand with alembic downgrade."""
         await upgrade(empty_database_url)
