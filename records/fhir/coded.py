@@ -48,14 +48,17 @@ def protected_as(label: Mapping[str, str], is_permit: bool) -> tuple[str, ...]:
     return tuple(label_text(system, c) for c in (_RANKS[: place + 1] if is_permit else _RANKS[place:]))
 
 
-def _codings(value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _codings(item)
-    elif isinstance(value, dict):
-        system, code = value.get("system"), value.get("code")
-        if isinstance(system, str) and isinstance(code, str):
+def _codings(resource: Json) -> Iterator[tuple[str, str]]:
+    rest: list[Any] = [resource]
+    while rest:
+        node = rest.pop()
+        if type(node) is list:
+            rest += [item for item in node if type(item) in _CONTAINERS]
+            continue
+        system, code = node.get("system"), node.get("code")
+        if type(system) is str and type(code) is str:
             yield system, code
-        for name, child in value.items():
-            if isinstance(child, dict | list) and name != "meta":
-                yield from _codings(child)
+        rest += [child for name, child in node.items() if type(child) in _CONTAINERS and name != "meta"]
+
+
+_CONTAINERS = frozenset((dict, list))  # what JSON makes, and nothing else

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 # Dates without a time mean the clinic's day, not London's (records.md §5).
 DEFAULT_ZONE = timezone(timedelta(hours=8))
@@ -37,6 +38,12 @@ def parse(text: str, zone: timezone = DEFAULT_ZONE) -> Interval | None:
     except (ValueError, OverflowError):
         return None
     return _clamped(low, _end(low, part["month"], part["day"]))
+
+
+@lru_cache(maxsize=64)  # all that one transaction wrote has one moment
+def instant(at: datetime) -> str:
+    """Give a moment as `meta.lastUpdated` has it: UTC, with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def is_calendar_date(text: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
+from records.fhir.dates import instant
 from records.fhir.index import reference_target
 from records.fhir.model import compartment_parameters
 from records.fhir.parameters import parameters, sources, values
@@ -31,6 +33,7 @@ def patient_id_of(resource: Json, own_base: str = "") -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)  # asked of each patient several times in a unit
 def key_owner(patient_id: str | None) -> UUID | None:
     """Give the UUID under which a patient's data key is kept."""
     if patient_id is None:
@@ -45,10 +48,10 @@ def key_owner(patient_id: str | None) -> UUID | None:
 def with_meta(resource: Json, version: int, updated_at: datetime) -> Json:
     """Give the resource as it is kept: resourceType, id and meta first, the server's version and time in meta."""
     meta = {k: v for k, v in resource.get("meta", {}).items() if k not in ("versionId", "lastUpdated")}
-    instant = updated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    head: Json = {"resourceType": resource["resourceType"], "id": resource["id"]}
-    head["meta"] = {"versionId": str(version), "lastUpdated": instant, **meta}
-    return {**head, **{k: v for k, v in resource.items() if k not in head}}
+    head = {"resourceType": None, "id": None, "meta": None}  # their places, before the resource's own members
+    found: Json = {**head, **resource}
+    found["meta"] = {"versionId": str(version), "lastUpdated": instant(updated_at), **meta}
+    return found
 
 
 def says_the_same(one: Json, other: Json) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -109,51 +109,55 @@ def _add(index: Index, kind: str, source: Source, found: list[tuple[str, Any]]) 
         return
     if SEPARATOR not in key:  # of composites nobody asks it
         index.present.add(key)
+    add = _ADD[kind]
     for type_, value in found:
-        if kind == "token":
-            index.tokens.update(token(key, t) for t in token_texts(type_, value))
-            index.strings.update(_texts_of_codes(key, type_, value))
-            if type_ == "Identifier":
-                index.tokens.update(token(key + OF_TYPE, t) for t in _typed_identifiers(value))
-        elif kind == "string":
-            index.strings.update(_strings(key, value))
-        elif kind == "uri":
-            index.tokens.add(token(key, str(value)))
-        elif kind == "reference":
-            _add_reference(index, key, type_, value)
-        elif kind == "date":
-            _add_date(index, key, type_, value)
-        elif kind in ("quantity", "number"):
-            index.quantities.update(_quantity_rows(key, type_, value))
+        add(index, key, type_, value)
 
 
-def token_texts(type_: str, value: Any) -> Iterator[str]:
+def _add_token(index: Index, key: str, type_: str, value: Any) -> None:
+    start = token(key, "")
+    index.tokens.update([start + text for text in token_texts(type_, value)])
+    if type_ == "Identifier" and "type" in value:
+        index.tokens.update(token(key + OF_TYPE, t) for t in _typed_identifiers(value))
+    elif type_ in ("CodeableConcept", "Coding"):
+        index.strings.update(_texts_of_codes(key, type_, value))
+
+
+def _add_string(index: Index, key: str, type_: str, value: Any) -> None:
+    index.strings.update(_strings(key, value))
+
+
+def _add_uri(index: Index, key: str, type_: str, value: Any) -> None:
+    index.tokens.add(token(key, str(value)))
+
+
+def _add_quantity(index: Index, key: str, type_: str, value: Any) -> None:
+    index.quantities.update(_quantity_rows(key, type_, value))
+
+
+def token_texts(type_: str, value: Any) -> list[str]:
     """Give the texts `code`, `system|code`, `|code` and `system|` by which a token is found (§3.1.1.4.10)."""
+    if isinstance(value, str):
+        return [value, "|" + value]
     if type_ == "CodeableConcept":
-        for coding in value.get("coding", []):
-            yield from token_texts("Coding", coding)
-    elif type_ in ("Coding", "Identifier"):
-        yield from _systemed(value.get("system"), value.get("code" if type_ == "Coding" else "value"), type_)
-    elif type_ == "ContactPoint":
-        if isinstance(value.get("value"), str):
-            text = normalise_token("ContactPoint", value["value"])
-            yield text
-            if "system" in value:
-                yield f"{value['system']}|{text}"
-    elif isinstance(value, bool):
-        yield "true" if value else "false"
-    elif isinstance(value, str):
-        yield value
-        yield "|" + value
+        return [text for coding in value.get("coding", ()) for text in token_texts("Coding", coding)]
+    if type_ in ("Coding", "Identifier"):
+        return _systemed(value.get("system"), value.get("code" if type_ == "Coding" else "value"), type_)
+    if type_ == "ContactPoint":
+        if not isinstance(value.get("value"), str):
+            return []
+        text = normalise_token("ContactPoint", value["value"])
+        return [text, f"{value['system']}|{text}"] if "system" in value else [text]
+    return ["true" if value else "false"] if isinstance(value, bool) else []
 
 
-def _systemed(system: Any, code: Any, type_: str) -> Iterator[str]:
-    if isinstance(system, str):
-        yield f"{system}|"
+def _systemed(system: Any, code: Any, type_: str) -> list[str]:
+    has_system = isinstance(system, str)
+    found = [f"{system}|"] if has_system else []
     if isinstance(code, str):
         text = normalise_token(type_, code)
-        yield text
-        yield f"{system if isinstance(system, str) else ''}|{text}"
+        found += (text, f"{system if has_system else ''}|{text}")
+    return found
 
 
 def _typed_identifiers(value: Json) -> Iterator[str]:
@@ -168,29 +172,35 @@ def _typed_identifiers(value: Json) -> Iterator[str]:
 def normalise_token(type_: str, text: str) -> str:
     """Give a token's text as it is compared: identifiers without case, phone numbers without punctuation."""
     if type_ == "Identifier":
-        return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        return " ".join((text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold().split())
     if type_ == "ContactPoint":
         compact = unicodedata.normalize("NFKC", text).casefold().strip()
-        return re.sub(r"[\s().\-]", "", compact) if re.fullmatch(r"\+?[\d\s().\-]+", compact) else compact
+        return _PUNCTUATION.sub("", compact) if _PHONE.fullmatch(compact) else compact
     return text
+
+
+_PHONE, _PUNCTUATION = re.compile(r"\+?[\d\s().\-]+"), re.compile(r"[\s().\-]")
+# Letters that no normalisation takes apart or joins, and that bear no accents: ASCII, the ideographs of Unicode 3.0.
+_PLAIN = re.compile(r"[\x00-\x7f\u3400-\u4db5\u4e00-\u9fa5]*")
 
 
 def normalise_string(text: str) -> str:
     """Give a string as it is compared: without case, accents, extra blanks (§3.1.1.4.8)."""
-    if text.isascii():
+    if text.isascii() or _PLAIN.fullmatch(text):
         return " ".join(text.casefold().split())
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _strings(key: str, value: Any) -> Iterator[String]:
+def _strings(key: str, value: Any) -> list[String]:
     if not isinstance(value, str):
-        return
+        return []
     normal = normalise_string(value)
-    yield String(key, normal, value)
+    found = [String(key, normal, value)]
     if key.endswith(".text"):  # each word is a beginning; what the whole begins with is found by the whole
-        yield from (String(key, w[:MAX_PREFIX], None) for w in normal.split() if not normal.startswith(w[:MAX_PREFIX]))
+        found += [String(key, w[:MAX_PREFIX], None) for w in normal.split() if not normal.startswith(w[:MAX_PREFIX])]
+    return found
 
 
 def expanded(string: String) -> Iterator[str]:
@@ -362,3 +372,14 @@ _KINDS = {
 
 def _kind(type_: str) -> str:
     return _KINDS.get(type_, "token")
+
+
+_ADD: dict[str, Callable[[Index, str, str, Any], None]] = {
+    "token": _add_token,
+    "string": _add_string,
+    "uri": _add_uri,
+    "reference": _add_reference,
+    "date": _add_date,
+    "quantity": _add_quantity,
+    "number": _add_quantity,
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -63,10 +64,7 @@ def pretty(text: bytes) -> bytes:
 
 def dumps(value: Any, indent: int | None = None) -> bytes:
     """Give the compact UTF-8 text of a value; key order is kept."""
-    separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(
-        value, ensure_ascii=False, separators=separators, default=_mark, allow_nan=False, indent=indent
-    )
+    text = _compact(value) if indent is None else _encoder(indent, (",", ": "))(value)
     if '"\\u0000D' in text:
         text = _MARKED.sub(r"\1", text)
     return text.encode("utf-8", "surrogatepass")
@@ -108,3 +106,13 @@ def _mark(value: Any) -> str:
     if isinstance(value, Decimal):
         return _MARK + decimal_text(value)
     raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def _encoder(indent: int | None, separators: tuple[str, str]) -> Callable[[Any], str]:
+    # Values come from `loads` or from our own projections, so that none holds itself.
+    return json.JSONEncoder(
+        ensure_ascii=False, check_circular=False, allow_nan=False, indent=indent, separators=separators, default=_mark
+    ).encode
+
+
+_compact = _encoder(None, (",", ":"))

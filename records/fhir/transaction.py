@@ -6,9 +6,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from records.fhir import text
@@ -23,8 +22,7 @@ MAX_ENTRIES = 2_000
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One entry of the Bundle as an interaction."""
 
     number: int
@@ -125,10 +123,9 @@ def _entries(bundle: Json) -> list[Json]:
 
 
 def _step(number: int, entry: Json, base_url: str) -> Step:
-    request = entry.get("request", {})
+    request, resource = entry.get("request", {}), entry.get("resource")
     if not isinstance(entry.get("resource", {}), dict):
         raise BadRequest("a resource is an object", path=f"Bundle.entry[{number}].resource")
-    where = f"Bundle.entry[{number}].request"
     method, url = str(request.get("method", "")), str(request.get("url", ""))
     path = url.removeprefix(base_url).lstrip("/")
     target, _, query = path.partition("?")
@@ -141,32 +138,28 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
         return Step(number, method, type_, resource=entry.get("resource"), path=path, if_none_match=tag,
                     if_modified_since=since)  # fmt: skip
     if type_ not in INTERACTIONS or "/" in id_ or method not in _ORDER:
-        raise NotSupported("the entry's url is no interaction of this server", path=f"{where}.url")
-    criteria = parse_qsl(query, keep_blank_values=True)
+        message = "the entry's url is no interaction of this server"
+        raise NotSupported(message, path=f"Bundle.entry[{number}].request.url")
     if method == "POST":
-        criteria = parse_qsl(str(request.get("ifNoneExist", "")).lstrip("?"), keep_blank_values=True)
-    step = Step(
-        number,
-        method,
-        type_,
-        id_,
-        tuple(criteria),
-        entry.get("resource"),
-        str(entry.get("fullUrl", "")),
-        _version(request.get("ifMatch"), where),
-        path,
-        str(request.get("ifNoneMatch", "")).removeprefix("W/").strip('"'),
-    )
-    _check(step, where)
+        query = str(request.get("ifNoneExist", "")).lstrip("?")
+    criteria = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
+    if_match = _version(request["ifMatch"], number) if request.get("ifMatch") is not None else None
+    if_none_match = str(request.get("ifNoneMatch", "")).removeprefix("W/").strip('"')
+    full_url = str(entry.get("fullUrl", ""))
+    step = Step(number, method, type_, id_, criteria, resource, full_url, if_match, path, if_none_match)
+    _check(step)
     return step
 
 
 def _is_asked(method: str, path: str) -> bool:
+    if method != "POST" or "$" not in path and "_search" not in path:
+        return method in ("GET", "HEAD")
     last = path.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return method in ("GET", "HEAD") or method == "POST" and (last == "_search" or last.startswith("$"))
+    return last == "_search" or last.startswith("$")
 
 
-def _check(step: Step, where: str) -> None:
+def _check(step: Step) -> None:
+    where = f"Bundle.entry[{step.number}].request"
     needs_resource = step.method in ("POST", "PUT", "PATCH")
     if needs_resource and step.resource is None:
         raise BadRequest("the entry needs a resource", path=f"Bundle.entry[{step.number}].resource")
@@ -180,12 +173,10 @@ def _check(step: Step, where: str) -> None:
         raise BadRequest("the resource's id must be the one in the url", path=f"{where}.url")
 
 
-def _version(tag: Any, where: str) -> int | None:
-    if tag is None:
-        return None
+def _version(tag: Any, number: int) -> int:
     digits = str(tag).removeprefix("W/").strip('"')
     if not digits.isdecimal() or len(digits) > 9:
-        raise BadRequest('ifMatch is one version, for example W/"3"', path=f"{where}.ifMatch")
+        raise BadRequest('ifMatch is one version, for example W/"3"', path=f"Bundle.entry[{number}].request.ifMatch")
     return int(digits)
 
 
@@ -252,13 +243,15 @@ def references_in(value: Json) -> list[str]:
     rest: list[Any] = [value]
     while rest:
         node = rest.pop()
-        if isinstance(node, dict):
+        if type(node) is dict:
             if isinstance(reference := node.get("reference"), str):
                 found.append(reference)
-            rest += [child for child in node.values() if isinstance(child, dict | list)]
-        else:
-            rest += [item for item in node if isinstance(item, dict | list)]
+            node = node.values()
+        rest += [child for child in node if type(child) in _CONTAINERS]
     return found
+
+
+_CONTAINERS = frozenset((dict, list))  # what JSON makes, and nothing else
 
 
 def with_references(value: Any, resolved: Mapping[str, str]) -> Any:
@@ -278,7 +271,7 @@ def _replaced(name: str, value: Any, change: Callable[[str], str]) -> Any:
         return value if all(map(is_, items, value)) else items
     if isinstance(value, dict):
         members = {
-            key: _replaced(key, child, change) if isinstance(child, dict | list) else _link(key, child, change)
+            key: _replaced(key, child, change) if type(child) in _CONTAINERS else _link(key, child, change)
             for key, child in value.items()
         }
         return value if all(map(is_, members.values(), value.values())) else members
@@ -309,4 +302,4 @@ def resolved_ids(steps: Sequence[Step], base_url: str) -> dict[str, str]:
 
 def with_id(step: Step, id_: str) -> Step:
     """Give the step with the id that was found or drawn for it."""
-    return replace(step, id=id_)
+    return step._replace(id=id_)

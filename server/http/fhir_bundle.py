@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from operator import itemgetter
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from records.errors import RecordsError
 from records.fhir import text
+from records.fhir.dates import instant
 from records.fhir.errors import BadRequest, FhirError, Issue, MultipleMatches, NotSupported
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.outcome import operation_outcome
@@ -87,10 +88,8 @@ async def _transaction(call: Call, steps: Sequence[Step]) -> dict[int, Done]:
         known = resolved_ids(identified, call.base)
         known |= await _conditional_references(call, unit, identified)
         done = await _created(call, unit, identified, existing, known)
-        for step in in_order(identified):
-            if step.number in done:
-                continue
-            resolved = replace(step, resource=with_references(step.resource, known)) if step.resource else step
+        for step in in_order([step for step in identified if step.number not in done]):
+            resolved = step._replace(resource=with_references(step.resource, known)) if step.resource else step
             try:
                 done[step.number] = await _run(call, unit, resolved, existing.get(step.number))
             except FhirError as error:
@@ -121,7 +120,7 @@ def _referring(step: Step, known: dict[str, str]) -> Json:
     changed: Json = with_references(step.resource, known)
     if changed is step.resource:
         return {**changed, "id": step.id}
-    return _resource(replace(step, resource=changed))
+    return _resource(step._replace(resource=changed))
 
 
 def _placed(issue: Issue, step: Step) -> Issue:
@@ -133,7 +132,8 @@ def _placed(issue: Issue, step: Step) -> Issue:
 
 async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[list[Step], dict[int, Stored]]:
     """Give every write an id before anything is written; conditional ones in the order of their criteria (locks)."""
-    ids = {s.number: str(uuid4()) for s in steps if s.is_write and s.method == "POST"}
+    new = [s.number for s in steps if s.is_write and s.method == "POST"]
+    ids = dict(zip(new, _new_ids(len(new)), strict=True))
     existing: dict[int, Stored] = {}
     conditional = [s for s in steps if s.criteria and s.is_write and not s.id]
     for step in sorted(conditional, key=lambda s: (s.type, sorted(s.criteria))):
@@ -149,6 +149,13 @@ async def _identified(call: Call, unit: Unit, steps: Sequence[Step]) -> tuple[li
         elif step.method == "PATCH":
             raise BadRequest("no resource matches the criteria", path=f"Bundle.entry[{step.number}].request.url")
     return [with_id(s, ids.get(s.number, s.id)) for s in steps], existing
+
+
+def _new_ids(count: int) -> list[str]:
+    """Draw random UUIDs (RFC 9562 §5.4), the randomness of all at once."""
+    digits = os.urandom(16 * count).hex()
+    drawn = (digits[at : at + 32] for at in range(0, len(digits), 32))
+    return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{'89ab'[int(d[16], 16) & 3]}{d[17:20]}-{d[20:]}" for d in drawn]
 
 
 async def _conditional_references(call: Call, unit: Unit, steps: Sequence[Step]) -> dict[str, str]:
@@ -268,28 +275,29 @@ async def _patch(call: Call, unit: Unit, step: Step) -> Done:
 
 def _answer(call: Call, type_: str, done: Sequence[Done]) -> web.Response:
     wants_content = call.prefer("return") == "representation"
-    entries = [_entry(call, each, wants_content) for each in done]
+    base = text.dumps(call.base)[1:-1].decode()
+    entries = [_entry(base, each, wants_content) for each in done]
     head = text.dumps({"resourceType": "Bundle", "id": str(uuid4()), "type": type_})[:-1]
     return answer(200, head + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
 
 
-def _entry(call: Call, done: Done, wants_content: bool) -> bytes:
-    response: Json = {"status": f"{done.status} {HTTPStatus(done.status).phrase}"}
-    stored = done.stored
+_STATUS = {status.value: f'"status":"{status.value} {status.phrase}"' for status in HTTPStatus}
+
+
+def _entry(base: str, done: Done, wants_content: bool) -> bytes:
+    """Give an entry's text; types, ids and times hold nothing that JSON escapes."""
+    response, stored = _STATUS[done.status], done.stored
     if stored is not None:
-        response["location"] = f"{call.base}/{stored.type}/{stored.id}/_history/{stored.version}"
-        response["etag"] = f'W/"{stored.version}"'
-        at = stored.updated_at.astimezone(UTC).isoformat(timespec="milliseconds")
-        response["lastModified"] = at.replace("+00:00", "Z")
+        place = f"{base}/{stored.type}/{stored.id}/_history/{stored.version}"
+        response += f',"location":"{place}","etag":"W/\\"{stored.version}\\""'
+        response += f',"lastModified":"{instant(stored.updated_at)}"'
     elif "ETag" in done.headers:
-        response["etag"] = done.headers["ETag"]
-        at = parsedate_to_datetime(done.headers["Last-Modified"]).isoformat()
-        response["lastModified"] = at.replace("+00:00", "Z")
-    parts = []
-    is_read = stored is None or done.content and not stored.is_changed and done.status == 200
-    if done.status >= 400:
-        response["outcome"] = text.loads(done.content)
-    elif done.content and (wants_content or is_read):
-        parts.append(b'"resource":' + done.content)
-    parts.append(b'"response":' + text.dumps(response))
-    return b"{" + b",".join(parts) + b"}"
+        at = parsedate_to_datetime(done.headers["Last-Modified"]).isoformat().replace("+00:00", "Z")
+        response += f',"etag":{text.dumps(done.headers["ETag"]).decode()},"lastModified":"{at}"'
+    tail = f'"response":{{{response}'.encode()
+    if done.status >= 400 and done.content:
+        return b"{" + tail + b',"outcome":' + done.content + b"}}"
+    is_read = stored is None or not stored.is_changed and done.status == 200
+    if done.content and (wants_content or is_read):
+        return b'{"resource":' + done.content + b"," + tail + b"}}"
+    return b"{" + tail + b"}}"

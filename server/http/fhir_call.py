@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,7 +58,7 @@ Json = dict[str, Any]
 Handler = Callable[["Call"], Awaitable[web.Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """An authenticated request."""
 
@@ -90,7 +91,7 @@ class Call:
         """Where units come from."""
         return self.request.app[DATABASE]
 
-    @property
+    @cached_property
     def actor(self) -> Actor:
         """The client as the subject of decisions and audit entries."""
         name, purpose = self.access.client_id, self.authorised.purpose
@@ -101,7 +102,7 @@ class Call:
         """Why the glass is broken; percent-encoded where it is not ASCII."""
         return unquote(self.request.headers.get(REASON_HEADER, ""))[:MAX_REASON].strip() or None
 
-    @property
+    @cached_property
     def grade(self) -> Grade:
         """How exactly the client sees where people live."""
         return place_grade(self.actor)
@@ -114,7 +115,7 @@ class Call:
         """Give what a search by this client needs to know besides its parameters."""
         return Surroundings(self.now, self.base, is_strict, hidden_parameters(self.grade))
 
-    @property
+    @cached_property
     def base(self) -> str:
         """Address of /fhir."""
         return base_url(self.request.app)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from records.fhir.bundle import Version, part_of
 from records.fhir.bundle import history as history_bundle
+from records.fhir.dates import instant
 from records.fhir.errors import Forbidden, ResourceUnknown
 from records.fhir.history import parse_history
 from records.fhir.interactions import INTERACTIONS
@@ -111,6 +112,5 @@ async def _history(call: Call, path: str, types: Sequence[str], id_: str | None 
 def _version(call: Call, stored: Stored) -> Version:
     method = "DELETE" if stored.deleted else "POST" if stored.version == 1 else "PUT"
     path = f"{stored.type}/{stored.id}"
-    at = stored.updated_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     url = stored.type if method == "POST" else path
-    return Version(f"{call.base}/{path}", call.shown(stored), method, url, stored.version, at)
+    return Version(f"{call.base}/{path}", call.shown(stored), method, url, stored.version, instant(stored.updated_at))
