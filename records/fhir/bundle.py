@@ -17,6 +17,7 @@ class Entry:
     """One entry of a searchset."""
 
     url: str
+    """Empty for an OperationOutcome."""
     content: bytes
     mode: str = "match"
 
@@ -59,7 +60,8 @@ def _with_entries(head: Json, entries: Sequence[bytes]) -> bytes:
 
 def _search_entry(entry: Entry) -> bytes:
     mode = text.dumps({"mode": entry.mode})
-    return b'{"fullUrl":' + text.dumps(entry.url) + b',"resource":' + entry.content + b',"search":' + mode + b"}"
+    address = b'"fullUrl":' + text.dumps(entry.url) + b"," if entry.url else b""
+    return b"{" + address + b'"resource":' + entry.content + b',"search":' + mode + b"}"
 
 
 def _history_entry(version: Version) -> bytes:
@@ -91,7 +93,9 @@ def part_of(content: bytes, summary: str, elements: Sequence[str]) -> bytes:
         wanted = {e.split(".")[-1] if "." in e else e for e in elements} | required
         kept = {k: v for k, v in resource.items() if k.lstrip("_") in wanted or _choice(model, k) in wanted}
     elif summary == "true":
-        kept = {k: v for k, v in resource.items() if (e := model.get(k.lstrip("_"))) is not None and e.is_summary}
+        # AuditEvent.agent is required and no part of its summary: what is there has to be valid all the same.
+        summarised = {name for name, e in model.items() if e.is_summary} | required
+        kept = {k: v for k, v in resource.items() if k.lstrip("_") in summarised}
     elif summary == "text":
         kept = {k: v for k, v in resource.items() if k in required or k == "text"}
     else:

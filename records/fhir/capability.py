@@ -6,6 +6,7 @@ from typing import Any
 
 from records.fhir.interactions import COMPARTMENTS, INTERACTIONS, OPERATIONS, SYSTEM_INTERACTIONS
 from records.fhir.parameters import parameters
+from records.fhir.search_results import includes_of, reverse_includes_of
 
 Json = dict[str, Any]
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -64,9 +65,10 @@ def _resource(type_: str) -> Json:
             "conditionalDelete": "single",
             "referencePolicy": ["literal", "logical"],
         }
-        references = [c for c, p in parameters(type_).items() if p.kind == "reference"]
-        if references:
-            found["searchInclude"] = [f"{type_}:{c}" for c in sorted(references)]
+        if includes := includes_of(type_):
+            found["searchInclude"] = ["*", *includes]
+        if includes := reverse_includes_of(type_):
+            found["searchRevInclude"] = ["*", *includes]
     found["searchParam"] = [
         {"name": c, "definition": p.url, "type": p.kind} for c, p in sorted(searchable(type_).items())
     ]

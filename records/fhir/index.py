@@ -26,6 +26,7 @@ MAX_PREFIX = 12
 # A resource that would need more index rows than this is refused: it would slow every search after it.
 MAX_ENTRIES = 20_000
 OF_TYPE = ":of-type"
+BELOW = ":below"
 BLIND_DATES = frozenset(("Patient.birthDate", "Practitioner.birthDate"))  # identify a person: buckets, never in clear
 
 
@@ -129,10 +130,19 @@ def _add_string(index: Index, key: str, type_: str, value: Any) -> None:
 
 def _add_uri(index: Index, key: str, type_: str, value: Any) -> None:
     index.tokens.add(token(key, str(value)))
+    if ".meta." not in key:  # of a profile nobody asks it, and each resource has one
+        index.tokens.update(token(key + BELOW, each) for each in (str(value), *above(str(value))))
 
 
 def _add_quantity(index: Index, key: str, type_: str, value: Any) -> None:
     index.quantities.update(_quantity_rows(key, type_, value))
+
+
+def above(url: str) -> list[str]:
+    """Give the addresses that an address lies below, its server's last (§3.1.1.4.3)."""
+    scheme, separator, rest = url.rstrip("/").partition("://")
+    parts = rest.split("/")
+    return [f"{scheme}://{'/'.join(parts[:n])}" for n in range(len(parts) - 1, 0, -1)] if separator else []
 
 
 def token_texts(type_: str, value: Any) -> list[str]:

@@ -167,6 +167,8 @@ class Query:
     """Parameters that were understood, for the self link."""
     ignored: tuple[str, ...] = ()
     """Parameters that were not."""
+    left_out: tuple[str, ...] = ()
+    """Those of them that chose among resources, so that more is found than was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

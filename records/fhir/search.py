@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from records.fhir import text as fhir_text
 from records.fhir.birth_dates import birth_date_clause
+from records.fhir.bundle import Entry
 from records.fhir.dates import parse as parse_date
-from records.fhir.errors import BadSearch, NotSupported
+from records.fhir.errors import BadSearch, Issue, NotSupported
 from records.fhir.index import (
+    BELOW,
     BLIND_DATES,
     MAX_PREFIX,
     OF_TYPE,
     SEPARATOR,
+    above,
     normalise_string,
     normalise_token,
     number_range,
@@ -25,6 +29,7 @@ from records.fhir.index import (
 )
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.model import SearchParameter, is_resource_type
+from records.fhir.outcome import operation_outcome
 from records.fhir.parameters import Source, closed_codes, leaf_types, parameters, sources
 from records.fhir.places import TYPES
 from records.fhir.query import (
@@ -80,7 +85,7 @@ def parse_search(type_: str, pairs: Iterable[tuple[str, str]], around: Surroundi
             raise
     return Query(
         type_, tuple(draft.where), draft.order, draft.count, tuple(draft.includes), draft.summary, draft.elements,
-        draft.total, tuple(draft.effective), tuple(draft.ignored),
+        draft.total, tuple(draft.effective), tuple(draft.ignored), tuple(draft.left_out),
     )  # fmt: skip
 
 
@@ -116,9 +121,33 @@ def _filter(draft: Draft, name: str, value: str) -> None:
         draft.where.append(clause)
         draft.effective.append((name, value))
     elif draft.is_strict:
-        raise NotSupported(f"there is no search parameter {printable(name)} on {draft.type}")
+        raise NotSupported(left_out(draft.type, name))
     else:
         draft.ignored.append(name)
+        if name in NOT_SERVED or not name.startswith("_"):  # `_totalMethod`, `_=123` choose nothing
+            draft.left_out.append(name)
+
+
+def left_out(type_: str, name: str) -> str:
+    """Say why a parameter is not looked at."""
+    if reason := NOT_SERVED.get(name.partition(":")[0]):
+        return f"{printable(name)} is not supported: {reason}"
+    return f"there is no search parameter {printable(name)} on {type_}"
+
+
+def left_out_entries(type_: str, names: Sequence[str]) -> list[Entry]:
+    """Tell in the answer which criteria were not looked at: it holds more than was asked for (§3.1.1.2)."""
+    issues = [Issue("not-supported", left_out(type_, n), severity="warning", parameter=printable(n)) for n in names]
+    return [Entry("", fhir_text.dumps(operation_outcome(issues)), "outcome")] if issues else []
+
+
+NOT_SERVED = {
+    "_text": "narratives are sealed and have no index of their words; search by parameters",
+    "_content": "resources are sealed and have no index of their words; search by parameters",
+    "_list": "this server has no resource type List; search by parameters",
+    "_filter": "write each criterion as a parameter of its own",
+    "_query": "this server has no named queries",
+}
 
 
 def criterion(draft: Draft, name: str, value: str, depth: int) -> Clause | None:
@@ -219,11 +248,13 @@ def _modifiers(parameter: SearchParameter) -> frozenset[str]:
         return frozenset(("not",))
     if parameter.kind == "reference":
         return frozenset(("identifier", *parameter.targets, *_ANY_TARGET))
+    if parameter.kind == "uri":
+        return frozenset(("above",) if parameter.code.startswith("_") else ("above", "below"))
     return _MODIFIERS.get(parameter.kind, frozenset())
 
 
 _ANY_TARGET = SERVED_TYPES
-_MODIFIERS = {"token": frozenset(("not", "text", "of-type")), "string": frozenset(("exact",)), "uri": frozenset[str]()}
+_MODIFIERS = {"token": frozenset(("not", "text", "of-type")), "string": frozenset(("exact",))}
 
 
 def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
@@ -291,7 +322,11 @@ def _string(case: _Case, value: str) -> Clause:
 
 
 def _uri(case: _Case, value: str) -> Clause:
-    return Tokens(tuple(token(k, unescape(value)) for k in case.keys))
+    url = unescape(value)
+    if case.modifier == "below":
+        return Tokens(tuple(token(k + BELOW, url.rstrip("/")) for k in case.keys))
+    found = (url, *above(url)) if case.modifier == "above" else (url,)
+    return Tokens(tuple(token(k, each) for k in case.keys for each in found))
 
 
 def _date(case: _Case, value: str) -> Clause:

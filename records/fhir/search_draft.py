@@ -29,6 +29,7 @@ class Draft:
     total: str = "none"
     effective: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     hidden: frozenset[str] = frozenset()
     """Parameters about people's addresses that would tell more than the client may see (places.py)."""
 

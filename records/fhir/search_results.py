@@ -134,6 +134,22 @@ def _all_from(source: str, target: str, is_iterated: bool) -> Include | None:
     return Include(source, tuple(keys), target, True, is_iterated) if keys else None
 
 
+def includes_of(type_: str) -> list[str]:
+    """Give what _include follows from a type."""
+    return [f"{type_}:{c}" for c, p in sorted(parameters(type_).items()) if p.kind == "reference"]
+
+
+def reverse_includes_of(type_: str) -> list[str]:
+    """Give what _revinclude follows to a type."""
+    sources_ = sorted(SERVED_TYPES - {"AuditEvent"})
+    return [
+        f"{source}:{code}"
+        for source in sources_
+        for code, parameter in sorted(parameters(source).items())
+        if parameter.kind == "reference" and type_ in parameter.targets
+    ]
+
+
 _SETTERS: Mapping[str, Callable[[Draft, str, str], None]] = {
     "_count": _set_count,
     "_summary": _set_summary,

@@ -46,8 +46,7 @@ _SUBTYPE = (
 
 async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRecord]:
     """Give at most count + 1 entries, so that the caller sees whether there are more; reading them is audited too."""
-    values: list[Any] = [unit.actor.tenant_id]
-    conditions = ["tenant_id = $1", *_conditions(query, values)]
+    values, conditions = _asked(unit, query)
     if query.after:
         values.append(query.after)
         conditions.append(f"number {'<' if query.is_descending else '>'} ${len(values)}")
@@ -58,6 +57,20 @@ async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRec
     rows = await unit.raw.fetch(sql, *values)
     await unit.audit.record("R", "AuditEvent", patient_id=_one_patient(query), detail="search")
     return [AuditRecord(r["number"], _time(r["recorded_us"]), json.loads(r["leaf"])) for r in rows]
+
+
+async def count_audit_entries(unit: Unit, query: AuditQuery) -> int:
+    """Count all entries, whatever page is asked for."""
+    values, conditions = _asked(unit, query)
+    sql = f"select count(*) from audit_entry where {' and '.join(conditions)}"
+    total = int(await unit.raw.fetchval(sql, *values))
+    await unit.audit.record("R", "AuditEvent", patient_id=_one_patient(query), detail="search")
+    return total
+
+
+def _asked(unit: Unit, query: AuditQuery) -> tuple[list[Any], list[str]]:
+    values: list[Any] = [unit.actor.tenant_id]
+    return values, ["tenant_id = $1", *_conditions(query, values)]
 
 
 def _conditions(query: AuditQuery, values: list[Any]) -> list[str]:

@@ -30,6 +30,8 @@ class Everything:
     page: Page
     """Its position is the row of the last resource of the page before."""
     count: int
+    period: tuple[datetime | None, datetime | None] = (None, None)
+    """Only what has a date in it, or none at all: [low, high)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def _sql(statement: Statement, wanted: Everything) -> str:
             inner = f"r.row in (select x.row from resource_reference x where x.tenant_id = $1 and {refers})"
             branches.append(f"(r.type = {statement.bind(type_)} and {inner} and {statement.visible('r', type_)})")
     since = f" and r.updated_at >= {statement.bind(wanted.since)}" if wanted.since else ""
+    since += _of_period(statement, *wanted.period)
     # Every branch lies within what refers to the patient: this one scan of an index bounds them all.
     scope = (
         f"(r.type = 'Patient' and r.id = {patient} or r.row in (select x.row from resource_reference x"
@@ -85,3 +88,13 @@ def _sql(statement: Statement, wanted: Everything) -> str:
         f" and ({' or '.join(branches) or 'false'}) and r.row > {statement.bind(after)}{since}"
         f" order by r.row limit {wanted.count + 1}"
     )
+
+
+def _of_period(statement: Statement, low: datetime | None, high: datetime | None) -> str:
+    """By the dates that a resource is searched by; what has none (a Patient) belongs to every time."""
+    if low is None and high is None:
+        return ""
+    dates = "select from resource_date z where z.tenant_id = $1 and z.row = r.row"
+    after = f" and z.high > {statement.bind(low)}" if low else ""
+    before = f" and z.low < {statement.bind(high)}" if high else ""
+    return f" and (not exists ({dates}) or exists ({dates}{after}{before}))"

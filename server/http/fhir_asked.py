@@ -20,9 +20,10 @@ from records.fhir.errors import NoSuchInteraction, ResourceUnknown
 from records.fhir.transaction import Step
 from records.store.unit import Unit
 from server.http.fhir_call import Call, Handler, answer
-from server.http.fhir_operations import everything, validate
+from server.http.fhir_operations import everything
 from server.http.fhir_read import history, history_of_system, history_of_type, read, read_version
 from server.http.fhir_search import search, search_compartment, search_system
+from server.http.fhir_validate import validate
 from server.http.smart_services import base_url, token_url
 
 TYPE = "/fhir/{type:[A-Z][A-Za-z]+}"
@@ -36,6 +37,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/fhir/_history", history_of_system),
     ("POST", TYPE + "/$validate", validate),
     ("POST", ID + "/$validate", validate),
+    ("GET", ID + "/$validate", validate),
     ("GET", ID + "/$everything", everything),
     ("POST", TYPE + "/_search", search),
     ("GET", TYPE + "/_history", history_of_type),

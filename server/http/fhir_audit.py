@@ -8,20 +8,23 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from records.fhir import text
-from records.fhir.bundle import Entry, searchset
+from records.fhir.bundle import Entry, part_of, searchset
 from records.fhir.dates import parse as parse_date
 from records.fhir.errors import BadSearch, NotSupported, ResourceUnknown
 from records.fhir.project_audit import AuditRecord, audit_event
 from records.fhir.query import Access
-from records.fhir.search_draft import MAX_COUNT
-from records.store.search_audit import AuditQuery, find_audit_entries
+from records.fhir.search import NOT_SERVED, left_out, left_out_entries
+from records.fhir.search_draft import Draft, printable
+from records.fhir.search_results import RESULT_PARAMETERS, set_result_parameter
+from records.store.resource_rows import Stored
+from records.store.search_audit import AuditQuery, count_audit_entries, find_audit_entries
 from records.store.unit import Unit
 from server.http.fhir_call import Call
 
 _OURS = {"Encounter": "visit", "Patient": "patient", "Practitioner": "account"}
 
 
-async def read_audit_event(unit: Unit, call: Call, id_: str) -> bytes:
+async def read_audit_event(unit: Unit, call: Call, id_: str) -> Stored:
     """Give one AuditEvent. Raises ResourceUnknown."""
     access = call.access
     _refuse_granular(access)
@@ -29,30 +32,56 @@ async def read_audit_event(unit: Unit, call: Call, id_: str) -> bytes:
     found = await find_audit_entries(unit, AuditQuery((number,), visible_patients=access.patients, count=1))
     if not found:
         raise ResourceUnknown(f"there is no AuditEvent {id_}")
-    return _content(call, found[0])
+    return Stored("AuditEvent", str(number), 1, found[0].recorded_at, _content(call, found[0]))
 
 
 async def search_audit_events(unit: Unit, call: Call, pairs: Iterable[tuple[str, str]]) -> bytes:
     """Give a searchset of AuditEvents."""
     _refuse_granular(call.access)
-    is_strict = call.prefer("handling") == "strict"
-    query, effective = AuditQuery(visible_patients=call.access.patients), []
-    for name, value in pairs:
-        reader = _READERS.get(name)
-        if reader is None and is_strict:
-            raise NotSupported("there is no such search parameter on AuditEvent; see metadata")
-        if reader is not None and value:
+    asked, criteria = _draft(call, pairs)
+    query, effective = AuditQuery(visible_patients=call.access.patients, count=asked.count), list(asked.effective)
+    for name, value in criteria:
+        if (reader := _READERS.get(name)) is not None:
             query = reader(query, value)
             effective.append((name, value))
-    records = await find_audit_entries(unit, query)
+    wants_total = asked.total == "accurate" or asked.summary == "count" or not asked.count
+    total = await count_audit_entries(unit, query) if wants_total else None
+    is_count = asked.summary == "count" or not asked.count
+    records = [] if is_count else await find_audit_entries(unit, query)
     page = records[: query.count]
-    entries = [Entry(f"{call.base}/AuditEvent/{r.number}", _content(call, r)) for r in page]
+    entries = [_entry(call, r, asked) for r in page]
     own = [(n, v) for n, v in effective if n != "_after"]
     links = [("self", _url(call, own))]
     if len(records) > query.count and page:
         links.append(("next", _url(call, [*own, ("_after", str(page[-1].number))])))
-    total = len(page) if len(records) <= query.count and not query.after else None
-    return searchset(entries, links, total)
+    if total is None and len(records) <= query.count and not query.after:
+        total = len(page)
+    return searchset([*entries, *left_out_entries("AuditEvent", asked.left_out)], links, total)
+
+
+def _draft(call: Call, pairs: Iterable[tuple[str, str]]) -> tuple[Draft, list[tuple[str, str]]]:
+    """Read what shapes the answer as for any other type; give what chooses entries, too."""
+    is_strict = call.prefer("handling") == "strict"
+    draft, criteria = Draft("AuditEvent", call.base, call.now, is_strict), []
+    for name, value in pairs:
+        if name in _READERS and value:
+            criteria.append((name, value))
+        elif name in RESULT_PARAMETERS and name not in _READERS:
+            set_result_parameter(draft, name, value)
+        elif value and (is_strict or name in NOT_SERVED or not name.startswith("_")):
+            if is_strict:
+                error = NotSupported(left_out("AuditEvent", name))
+                error.issues = [replace(issue, parameter=printable(name)) for issue in error.issues]
+                raise error
+            draft.left_out.append(name)
+    if draft.includes:
+        raise NotSupported("nothing is included with AuditEvents; ask for what they name by its address")
+    return draft, criteria
+
+
+def _entry(call: Call, record: AuditRecord, asked: Draft) -> Entry:
+    content = part_of(_content(call, record), asked.summary, asked.elements)
+    return Entry(f"{call.base}/AuditEvent/{record.number}", content)
 
 
 def _refuse_granular(access: Access) -> None:
@@ -127,12 +156,6 @@ _BOUNDS: Mapping[str, Callable[[datetime, datetime], tuple[datetime | None, date
 }
 
 
-def _count(query: AuditQuery, value: str) -> AuditQuery:
-    if not value.isdecimal() or len(value) > 9:
-        raise BadSearch("_count is a whole number")
-    return replace(query, count=min(int(value), MAX_COUNT))
-
-
 def _sort(query: AuditQuery, value: str) -> AuditQuery:
     if value not in ("date", "-date"):
         raise NotSupported("AuditEvents are sorted by date or -date")
@@ -153,7 +176,6 @@ _READERS: Mapping[str, Callable[[AuditQuery, str], AuditQuery]] = {
     "agent": _agents,
     "agent:identifier": _agents,
     "subtype": _subtypes,
-    "_count": _count,
     "_sort": _sort,
     "_after": _after,
 }

@@ -46,7 +46,7 @@ from server.http.smart_services import IN_WORK, TOKENS, base_url, request_id
 from server.keys import CLOCK, DATABASE
 
 FHIR_JSON = "application/fhir+json"
-_JSON_TYPES = frozenset((FHIR_JSON, "application/json", "application/json+fhir", "text/json"))
+JSON_TYPES = frozenset((FHIR_JSON, "application/json", "application/json+fhir", "text/json"))
 # A transaction of 1,000 resources of 5 kB, twice.
 MAX_BODY = 10 * 1024 * 1024
 ARRIVAL_S = 30.0
@@ -170,7 +170,7 @@ class Call:
 
     async def body(self) -> Any:
         """Give the JSON value of the body. Raises SyntaxFault, TooCostly, NotSupported."""
-        if self.request.content_type not in _JSON_TYPES | PATCH_TYPES:
+        if self.request.content_type not in JSON_TYPES | PATCH_TYPES:
             raise UnsupportedBody("send application/fhir+json")
         return text.loads(await read_body(self.request))
 
@@ -178,7 +178,7 @@ class Call:
         """Give the body as a resource."""
         if self.sent is not None:
             return text.checked(self.sent)
-        if self.request.content_type not in _JSON_TYPES:
+        if self.request.content_type not in JSON_TYPES:
             raise UnsupportedBody("send application/fhir+json")
         return text.loads_resource(await read_body(self.request))
 
@@ -262,7 +262,7 @@ def _check_accept(request: web.Request) -> None:
         names = [wanted.replace(" ", "+")]  # `+` of application/fhir+json, unescaped in the URL
     else:
         names = [part.partition(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
-    if not any(n in _JSON_TYPES or n in ("*/*", "application/*", "json", "") for n in names):
+    if not any(n in JSON_TYPES or n in ("*/*", "application/*", "json", "") for n in names):
         raise NotAcceptable("this server speaks application/fhir+json only")
 
 

@@ -32,6 +32,10 @@ _ANSWER = {
     "_summary": {"type": "string", "enum": ["true", "text", "data", "count", "false"]},
     "_elements": _TEXT,
 }
+_VALIDATE = {
+    "mode": {"type": "string", "enum": ["create", "update", "delete", "profile"]},
+    "profile": {"type": "string", "format": "uri"},
+}
 _SEARCH = {
     **_ANSWER,
     "_id": _ID,
@@ -155,15 +159,16 @@ FHIR_OPERATIONS = (
        headers={**_PREFER_RETURN, **_IF_MATCH}),
     _O("DELETE", "/fhir/{type}", "Delete the one match", (204,), takes_criteria=True, headers=_IF_MATCH),
     _O("GET", "/fhir/{type}/_history", "Versions of a type", query=_HISTORY, headers=_PREFER_HANDLING),
-    _O("POST", "/fhir/{type}/$validate", "Validate", bodies=_BODY),
+    _O("POST", "/fhir/{type}/$validate", "Validate", bodies=_BODY, query=_VALIDATE),
     _O("GET", "/fhir/{type}/{id}", "Read", (200, 304), query=_ANSWER, headers=_READ),
     _O("PUT", "/fhir/{type}/{id}", "Update or create", (200, 201), bodies=_BODY,
        headers={**_PREFER_RETURN, **_IF_MATCH, "If-None-Match": {"const": "*"}}),
     _O("PATCH", "/fhir/{type}/{id}", "Patch", bodies=_PATCHES, headers={**_PREFER_RETURN, **_IF_MATCH}),
     _O("DELETE", "/fhir/{type}/{id}", "Delete", (204,), headers=_IF_MATCH),
-    _O("POST", "/fhir/{type}/{id}/$validate", "Validate for an update", bodies=_BODY),
+    _O("GET", "/fhir/{type}/{id}/$validate", "Validate what is stored", query=_VALIDATE),
+    _O("POST", "/fhir/{type}/{id}/$validate", "Validate for an update", bodies=_BODY, query=_VALIDATE),
     _O("GET", "/fhir/{type}/{id}/$everything", "All of a patient's compartment",
-       query={"_count": _COUNT, "_since": _TIME, "_type": _TEXT, "_after": {"type": "integer", "minimum": 0}}),
+       query={"_count": _COUNT, "_since": _TIME, "start": _TIME, "end": _TIME, "_type": _TEXT}),
     _O("GET", "/fhir/{type}/{id}/_history", "Versions", query=_HISTORY, headers=_PREFER_HANDLING),
     _O("GET", "/fhir/{type}/{id}/_history/{version}", "Read one version", (200, 304), headers=_READ),
     _O("GET", "/fhir/{type}/{id}/{member}", "Search in a compartment", query={"_type": _TEXT, **_SEARCH},

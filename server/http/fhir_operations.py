@@ -1,44 +1,21 @@
-"""$validate and Patient/$everything."""
+"""Patient/$everything."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from aiohttp import web
 
 from records.fhir.bundle import Entry, searchset
+from records.fhir.dates import Interval
 from records.fhir.dates import parse as parse_date
-from records.fhir.errors import BadRequest, BadSearch, Issue
+from records.fhir.errors import BadRequest, BadSearch, NotSupported
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.search_draft import DEFAULT_COUNT, MAX_COUNT
-from records.fhir.validate import find_issues
 from records.store.pages import Page
 from records.store.search_everything import Everything, find_everything
-from server.http.fhir_call import Call, answer, outcome
+from server.http.fhir_call import Call, answer
 from server.http.fhir_search import parameters_of
 
-Json = dict[str, Any]
-
-
-async def validate(call: Call) -> web.Response:
-    """POST [type]/$validate and [type]/[id]/$validate: always 200, the findings are the answer."""
-    body = await call.resource()
-    resource = _parameter(body) if body["resourceType"] == "Parameters" else body
-    async with call.unit() as unit:
-        call.need(call.type, "read", "r")
-        await unit.audit.record("E", call.type, detail="validate")
-    issues = find_issues(resource)
-    if not issues and resource["resourceType"] != call.type:
-        issues = [Issue("invalid", f"the URL is for {call.type}, the resource is another type", "resourceType")]
-    return outcome(200, issues)
-
-
-def _parameter(body: Json) -> Json:
-    for parameter in body.get("parameter", []):
-        if isinstance(parameter, dict) and parameter.get("name") == "resource" and "resource" in parameter:
-            found: Json = parameter["resource"]
-            return found
-    raise BadRequest("Parameters needs one named resource", path="Parameters.parameter")
+_NARROWING = ("_type", "_since", "start", "end")
 
 
 async def everything(call: Call) -> web.Response:
@@ -71,8 +48,18 @@ def _wanted(call: Call, page: Page) -> Everything:
     if not count.isdecimal() or len(count) > 9:
         raise BadSearch("_count is a whole number")
     types = frozenset(t for n, v in page.pairs if n == "_type" for t in v.split(",") if t) or SERVED_TYPES
-    since = parse_date(pairs["_since"].replace(" ", "+")) if "_since" in pairs else None
-    if "_since" in pairs and since is None:
-        raise BadSearch("_since is an instant")
+    if call.prefer("handling") == "strict" and set(pairs) - {*_NARROWING, "_count", "_format", "_pretty"}:
+        raise NotSupported(f"$everything has the parameters {', '.join(_NARROWING)} and _count")
+    since, start, end = (_interval(pairs, name) for name in ("_since", "start", "end"))
+    period = (start.low if start else None, end.high if end else None)
     size = max(1, min(int(count), MAX_COUNT))
-    return Everything(call.id, types & SERVED_TYPES, since.low if since else None, page, size)
+    return Everything(call.id, types & SERVED_TYPES, since.low if since else None, page, size, period)
+
+
+def _interval(pairs: dict[str, str], name: str) -> Interval | None:
+    if name not in pairs:
+        return None
+    found = parse_date(pairs[name].replace(" ", "+"))
+    if found is None:
+        raise BadSearch(f"{name} is a date or an instant")
+    return found

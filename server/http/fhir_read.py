@@ -31,7 +31,7 @@ async def read(call: Call) -> web.Response:
     async with call.unit() as unit:
         call.need(call.type, "read", "r")
         if call.type == "AuditEvent":
-            return answer(200, await read_audit_event(unit, call, call.id))
+            return _resource(call, await read_audit_event(unit, call, call.id))
         found = await unit.resources.read(call.access, call.type, call.id)
     return _resource(call, found)
 

@@ -11,7 +11,7 @@ from records.fhir.bundle import Entry, part_of, searchset
 from records.fhir.errors import BadSearch, FhirError, Forbidden, NotSupported, UnknownType, UnsupportedBody
 from records.fhir.interactions import COMPARTMENTS, INTERACTIONS, SERVED_TYPES
 from records.fhir.query import Query
-from records.fhir.search import Surroundings, parse_searches
+from records.fhir.search import Surroundings, left_out_entries, parse_searches
 from records.fhir.search_draft import printable
 from records.store.pages import Page
 from records.store.resource_rows import Stored
@@ -128,6 +128,7 @@ def _surroundings(call: Call) -> Surroundings:
 def _searchset(call: Call, query: Query, result: SearchResult, page: Page) -> bytes:
     entries = [_entry(call, s, query, "match") for s in result.matches]
     entries += [_entry(call, s, query, "include") for s in result.included]
+    entries += left_out_entries(query.type, query.left_out)
     return searchset(entries, _links(call, query, result, page), result.total)
 
 

@@ -42,7 +42,7 @@ class TestFhirKitClient:
             "pages": 3,
             "compartment": 1,
             "resolved": str(seen.patient),
-            "everything": 14,
+            "everything": 28,  # each with its Provenance
             "validate": "Patient.gender",
             "transaction": "201 Created",
             "batch": "201 Created",
