@@ -24,17 +24,9 @@ run: install
 
 install: $(VENV)/.installed $(VENV)/.native
 
-# Two workers share what computes, then what waits for packets and killed processes; calls in real browsers get the
-# machine to themselves, and a second try: on a busy machine an encoder may starve. The report counts such tries.
-BROWSERS := chromium firefox impaired wrtc
-ALONE := tests/journeys $(BROWSERS:%=tests/signaling/net/test_%.py)
-WAITING := tests/signaling/net tests/chaos tests/interop
-PAIR := --numprocesses 2 --dist loadfile
+# Without arguments in the lanes of tests/lanes.py, which keep two cores busy and no call waiting.
 test: test-tools $(VENV)/.native
-	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; status=0; \
-	$(BIN)/python -m pytest $(PAIR) $(ALONE:%=--ignore=%) $(WAITING:%=--ignore=%) || status=$$?; \
-	$(BIN)/python -m pytest $(PAIR) $(WAITING) $(ALONE:%=--ignore=%) || status=$$?; \
-	$(BIN)/python -m pytest --reruns 1 $(ALONE) || status=$$?; exit $$status
+	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; exec $(BIN)/python -m tests.lanes
 
 # A folder of packages is made once and again when its lock changes; the stamps make every later start immediate.
 $(VENV)/.made:
