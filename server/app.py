@@ -133,7 +133,8 @@ async def _send_pages_away(app: web.Application) -> None:
 
 
 async def _housekeeping(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(Housekeeping(app[DATABASE], app[SETTINGS].data_dir).run(), name="housekeeping")
+    chores = Housekeeping(app[DATABASE], app[SETTINGS].data_dir, app[CLOCK].now())
+    task = asyncio.create_task(chores.run(), name="housekeeping")
     task.add_done_callback(_ends_web(app))
     yield
     task.cancel()

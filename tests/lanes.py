@@ -1,8 +1,8 @@
 """
 `make test`: everything once, on two cores, in an order that keeps both busy and no call waiting.
 
-Calls in real browsers leave about half of two cores idle, so what computes runs beside them at a lower priority, in two
-workers. Then what waits for packets and killed processes; last, alone, the calls whose silences and pictures are judged.
+Calls in real browsers leave about half of two cores idle, so what computes runs beside them in two workers at a lower
+priority. Then what waits for packets and killed processes; last, alone, calls whose silences and pictures are judged.
 A browser has a second try: on a busy machine an encoder may starve. The report counts such tries.
 """
 

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -125,6 +126,12 @@ def parts_of(folder: Path, recording_id: UUID) -> list[int]:
 def recordings_in(folder: Path) -> set[UUID]:
     """Return every recording that has a file here."""
     return {found for found, _ in _files(folder)}
+
+
+def written_at(folder: Path, recording_id: UUID) -> datetime:
+    """Return when something was last added to a recording's files. Raises ValueError when it has none here."""
+    names = [folder / file_name(recording_id, part) for part in parts_of(folder, recording_id)]
+    return datetime.fromtimestamp(max(name.stat().st_mtime for name in names), UTC)
 
 
 def remove(folder: Path, recording_id: UUID) -> None:

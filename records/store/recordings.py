@@ -1,7 +1,7 @@
 """Recordings of visits: when, by whom, and the key of the sealed files. The files are recording_files.py's."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -38,7 +38,7 @@ class StoredRecording:
     visit_id: UUID
     started_at: datetime
     ended_at: datetime | None
-    """None while it runs, or when it was cut off."""
+    """None while it runs, or when it was cut off and the program has not started again since."""
 
 
 class Recordings(Repository):
@@ -62,6 +62,22 @@ class Recordings(Repository):
         running = (recording.c.id == recording_id) & recording.c.ended_at.is_(None)
         if (await self._run(update(recording).where(running).values(ended_at=self._unit.now))).rowcount:
             await self._audit("U", visit_id, recording_id, "stop")
+
+    async def cut_off(self, written: Mapping[UUID, datetime], begun_before: datetime) -> int:
+        """
+        End those that an earlier process began and could not end, each when its files were `written` last.
+
+        Return how many. The caller gives the recordings whose files it has, and when it began itself.
+        """
+        is_open = recording.c.id.in_(list(written)) & recording.c.ended_at.is_(None)
+        rows = (await self._run(select(recording).where(is_open, recording.c.started_at < begun_before))).all()
+        for row in rows:
+            await self._unit.authorise(Action.WRITE, Object.RECORDING, row.visit_id)
+            ended_at = min(max(written[row.id], row.started_at), self._unit.now)
+            await self._run(update(recording).where(recording.c.id == row.id).values(ended_at=ended_at))
+            await self._audit("U", row.visit_id, row.id, "cut off")
+            await self._unit.resources.project(row.visit_id)
+        return len(rows)
 
     async def discard(self, visit_id: UUID, recording_id: UUID) -> None:
         """Forget one that never had any media."""

@@ -218,9 +218,9 @@ class EmbeddedPostgres:
             made = start(Command(argv, account=self._account, output=output, folder=fresh))
             if made.wait() != 0:
                 shutil.rmtree(fresh, ignore_errors=True)
-                said = log.read_text(errors="replace").strip().splitlines()
+                said = log.read_text(errors="replace")
                 raise DatabaseUnavailable(
-                    f"initdb failed: {said[-1] if said else 'no message'}",
+                    f"initdb failed: {cause_of(said)}",
                     f"make room on the disk and check the rights of {self.cluster.parent}, then start again.",
                 )
         log.unlink()
@@ -306,6 +306,12 @@ def socket_folder(data: Path, account: Account) -> Path:
         folder = Path("/tmp") / f"teleconsult-{account.uid}-{digest}"
     _make_private(folder, account)
     return folder
+
+
+def cause_of(said: str) -> str:
+    """Return the line of initdb's output that tells why it failed: its last words are of tidying up."""
+    lines = said.strip().splitlines() or ["no message"]
+    return next((line for line in lines if "FATAL:" in line or "error:" in line), lines[-1])
 
 
 def _make_private(folder: Path, account: Account) -> None:

@@ -138,11 +138,22 @@ function receive(state, { type, body }, now) {
 
 /** @param {CallState} state @param {any} body @returns {CallState} */
 function welcomed(state, body) {
-  const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null, recording: 'off', recordingBecause: '', recordingAsk: false };
+  const fresh = body.resumed ? {} : { seats: body.seats ?? [], drop: null, unanswered: null, ...recordingAnew(state) };
   return {
     ...state, ...fresh, seat: body.seat, role: body.role, visitState: body.visit.state, admitted: body.admitted, error: null,
     bye: null, chat: merge(state.chat, body.chat ?? []), readings: merge(state.readings, body.vitals ?? []),
   };
+}
+
+/**
+ * Before a server that has just started says anything of a recording there is none: one that ran was cut off, and who
+ * counts on it must hear so.
+ * @param {CallState} state @returns {Pick<CallState, 'recording'|'recordingBecause'|'recordingAsk'>}
+ */
+function recordingAnew({ recording, recordingBecause }) {
+  const wasRunning = ['on', 'gap'].includes(recording);
+  const stays = recording === 'off' && recordingBecause === 'failed';
+  return { recording: 'off', recordingBecause: wasRunning || stays ? 'failed' : '', recordingAsk: false };
 }
 
 /** @param {CallState} state @param {any} body @returns {CallState} */

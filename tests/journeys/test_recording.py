@@ -87,6 +87,7 @@ async def test_a_kill_of_the_server_leaves_what_was_recorded(call: Call, product
     page = call.doctor.page
     await page.wait_for_timeout(1000)
     await until(page, "fetch('/livez').then((answer) => answer.ok, () => false)", 40)
+    await expect(call.patient.page.locator(f"{MARK}[role=status]")).to_contain_text("has stopped", timeout=40_000)
     await page.goto(f"{product.base_url}/console#visit={call.visit.visit_id}")
     await play(page)
     await expect(page.locator(".recorded .notice")).to_be_visible()

@@ -34,6 +34,15 @@ def made() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+def test_a_cluster_that_cannot_be_made_says_why() -> None:
+    said = """creating configuration files ... ok
+running bootstrap script ... FATAL:  could not extend file "base/1/1255": No space left on device
+child process exited with exit code 1
+initdb: removing contents of data directory "/data/.postgres.new"
+"""
+    assert "No space left on device" in embedded_postgres.cause_of(said)
+
+
 @pytest.fixture
 def folder(made: Path) -> Iterator[Path]:
     copy = Path(tempfile.mkdtemp(prefix="tc-copy-", dir=quick()))

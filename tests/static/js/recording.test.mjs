@@ -31,10 +31,20 @@ test('words a refusal for the one who hears it', () => {
   assert.equal(told({ state: 'off', because: 'declined' }), 'recording.declined_own');
 });
 
-test('shows no mark of a server that forgot the recording', () => {
-  const on = reduceCall(initialCall(), { type: 'message', envelope: { type: 'recording', seq: 1, body: { state: 'on' } } }, 0);
+const met = (/** @type {import('../../../static/call/state.js').CallState} */ state) => {
   const welcome = { seat: 's', role: 'patient', visit: { id: 'v', state: 'in_consult' }, admitted: true, resumed: false, seats: [], chat: [] };
-  assert.equal(reduceCall(on, { type: 'message', envelope: { type: 'welcome', seq: 0, body: welcome } }, 0).recording, 'off');
+  return reduceCall(state, { type: 'message', envelope: { type: 'welcome', seq: 0, body: welcome } }, 0);
+};
+
+test('says that a server which started anew cut the recording off', () => {
+  const on = reduceCall(initialCall(), { type: 'message', envelope: { type: 'recording', seq: 1, body: { state: 'on' } } }, 0);
+  assert.equal(met(on).recording, 'off');
+  assert.equal(markKey(met(on)), 'recording.failed');
+  assert.equal(markKey(met(met(on))), 'recording.failed');
+});
+
+test('says nothing of a recording that there was not', () => {
+  assert.equal(markKey(met(initialCall())), '');
 });
 
 test('writes times as a clock', () => {
