@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from server.config import PREFIX, Settings, to_environment
-from server.processes import Account, Command, can_reach, my_account, start
+from server.processes import Account, Command, can_reach, start
 from server.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +27,10 @@ RELAY_STOPS_WITHIN_S = 5.0
 WEB_STOPS_WITHIN_S = 15.0
 
 
-def product_account(wanted: Account, settings: Settings) -> Account:
-    """Return the account for web and relays: the unprivileged one, or ours when it cannot enter the checkout."""
+def out_of_reach(wanted: Account, settings: Settings) -> Path | None:
+    """Return a place that web and relays need and the account cannot enter; None when there is none."""
     places = (Path(sys.executable).resolve(), Path(sys.prefix), ROOT / "server", settings.data_dir)
-    return wanted if all(can_reach(place, wanted) for place in places) else my_account()
+    return next((place for place in places if not can_reach(place, wanted)), None)
 
 
 @dataclass(frozen=True)

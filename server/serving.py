@@ -16,9 +16,9 @@ from server.adapters.embedded_postgres import EmbeddedPostgres, Place, socket_fo
 from server.config import Settings
 from server.datafolder import DataFolder, claim, own_by
 from server.faults import StartFault
-from server.launch import Launcher, product_account
+from server.launch import Launcher, out_of_reach
 from server.listening import check_media_ports, listen
-from server.processes import Account, forbid_dumps, unprivileged_account
+from server.processes import Account, forbid_dumps, my_account, unprivileged_account
 from server.supervisor import Program, Supervisor
 
 READY_POLL_S = 0.05
@@ -111,9 +111,11 @@ def _start_all(how: Start, supervisor: Supervisor, launcher: Launcher, listening
 
 def _launcher(how: Start, folder: DataFolder, wanted: Account) -> Launcher:
     settings = how.settings
-    account = product_account(wanted, settings)
+    place = out_of_reach(wanted, settings)
+    account = wanted if place is None else my_account()
     if account.uid == 0:
-        how.say("Warning: web and relays run as root, because the unprivileged account cannot enter this checkout.")
+        how.say(f"Warning: web and relays run as root, because the account that they should have cannot enter {place}.")
+        how.say("  What to do: keep it where every user may go, such as /opt or /srv.")
     sockets = socket_folder(settings.data_dir, wanted)
     launcher = Launcher(settings, account, sockets, folder.logs if how.logs_to_files else None)
     paths = tuple(launcher.relay_socket(index) for index in range(settings.relays))
