@@ -181,6 +181,25 @@ async def test_a_relay_that_is_away_makes_a_gap_and_is_tapped_when_it_is_back(tm
         await bench.hears(i.RecorderGap(False))
 
 
+async def test_a_relay_that_dies_in_between_leaves_a_gap_and_both_halves_are_kept(tmp_path: Path) -> None:
+    async with running(tmp_path) as bench:
+        await on(bench)
+        bench.relays.send(3)
+        assert bench.relays.channel is not None
+        bench.relays.channel.close()
+        await bench.hears(i.RecorderGap(True))
+        await bench.hears(i.RecorderGap(False))  # the room's next relay
+        bench.relays.send(3)
+        bench.wish(e.RecordMedia(False))
+        bench.wish(e.SealRecording())
+        await bench.until(lambda: bench.store.ended == [False])
+        parts = [PartReader(bench.folder, bench.store.key, part) for part in (0, 1)]
+        for part in parts:
+            assert part.is_finished
+            assert max(chunk.head.end_ms for chunk in part.of(Kind.MEDIA)) >= 2_800
+            part.close()
+
+
 async def test_a_yes_is_told_when_it_is_stored_and_a_no_needs_no_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as bench:
         for given in (False, True):
