@@ -47,7 +47,7 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     "AuditEvent": READ_ONLY,
 }
 SERVED_TYPES = frozenset(INTERACTIONS)
-COMPARTMENTS = ("Patient", "Encounter")
+COMPARTMENTS = ("Patient", "Encounter", "Practitioner", "RelatedPerson", "Device")
 
 # Interactions on the server as a whole.
 SYSTEM_INTERACTIONS: tuple[str, ...] = ("transaction", "batch", "search-system", "history-system")

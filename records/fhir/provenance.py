@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,9 @@ RECORDED = "Provenance.recorded"
 WHO_IDENTIFIER = WHO + ":identifier"
 # Elements that each of them has, by the keys of the index.
 PRESENT = frozenset((TARGET, WHO, AGENT_TYPE, RECORDED, "Provenance.id"))
-_ID = re.compile(r"w(\d{1,12})\.(\d{1,6})")
+_ID = re.compile(r"([wx])\.([A-Z][A-Za-z]+)\.(\d{1,7})\.(.+)")
+MAX_ID = 64
+HASH_DIGITS = 32
 _OPERATIONS = {"CREATE": "create", "UPDATE": "revise", "DELETE": "delete"}
 # Who answers for what was written; this program only puts together what others said.
 ROLES = {kind.value: "assembler" if kind is ActorKind.SYSTEM else "author" for kind in ActorKind}
@@ -27,7 +30,6 @@ ROLES = {kind.value: "assembler" if kind is ActorKind.SYSTEM else "author" for k
 class Written:
     """A version as its row tells of it."""
 
-    row: int
     type: str
     id: str
     version: int
@@ -45,15 +47,37 @@ def author_of(actor: Actor) -> str:
     return f"{actor.kind.value}:{actor.id}"
 
 
-def id_of(row: int, version: int) -> str:
-    """Give the id of a version's Provenance."""
-    return f"w{row}.{version}"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which version an id of a Provenance is about."""
+
+    type: str
+    version: int
+    id: str
+    is_hash: bool
+    """`id` is not the resource's, which would be too long, but HASH_DIGITS of its SHA-256."""
 
 
-def place_of(type_: str, id_: str) -> tuple[int, int] | None:
-    """Give row and version of an id that the server made; None for every other resource."""
+def id_of(type_: str, id_: str, version: int) -> str:
+    """
+    Give the id of a version's Provenance.
+
+    It tells what its target tells. A number of the row would tell how much is written about others.
+    """
+    if len(id_) <= longest_told(type_, version):
+        return f"w.{type_}.{version}.{id_}"
+    return f"x.{type_}.{version}.{hashlib.sha256(id_.encode()).hexdigest()[:HASH_DIGITS]}"
+
+
+def longest_told(type_: str, version: int) -> int:
+    """Give how long a resource's id may be to stand in that of its Provenance."""
+    return MAX_ID - len(f"w.{type_}.{version}.")
+
+
+def place_of(type_: str, id_: str) -> Place | None:
+    """Give what an id that the server made is about; None for every other resource."""
     match = _ID.fullmatch(id_) if type_ == TYPE else None
-    return (int(match[1]), int(match[2])) if match else None
+    return Place(match[2], int(match[3]), match[4], match[1] == "x") if match else None
 
 
 def provenance(written: Written) -> Json:
@@ -62,7 +86,7 @@ def provenance(written: Written) -> Json:
     code = "DELETE" if written.is_deletion else "CREATE" if written.version == 1 else "UPDATE"
     return {
         "resourceType": TYPE,
-        "id": id_of(written.row, written.version),
+        "id": id_of(written.type, written.id, written.version),
         "meta": {"versionId": "1", "lastUpdated": at},
         "target": [{"reference": f"{written.type}/{written.id}/_history/{written.version}"}],
         "recorded": at,

@@ -78,7 +78,14 @@ class TestEachVersionHasOne:
         assert his("GET", f"{place}/_history/2").status == 404
         for method in ("PUT", "DELETE"):
             assert his(method, place, one if method == "PUT" else None).status == 422
-        assert his("GET", "/Provenance/w999999.1").status == 404
+        assert his("GET", "/Provenance/w.Patient.9.p").status == 404
+
+    def test_a_long_id_is_told_by_its_hash(self, his: Caller) -> None:
+        id_ = "long-" * 12 + "long"
+        assert his("PUT", f"/Device/{id_}", {"resourceType": "Device", "id": id_}).status == 201
+        (one,) = found(his, f"Provenance?target=Device/{id_}")
+        assert one["id"].startswith("x.Device.1.")
+        assert his("GET", f"/Provenance/{one['id']}").json == one
 
     def test_a_stored_one_stands_beside_it(self, his: Caller) -> None:
         body = {"resourceType": "Device", "id": "beside"}
@@ -103,7 +110,7 @@ class TestSearch:
          ("target=Patient/p&recorded:missing=true", 0), ("target=Patient/p&signature-type=x", 0),
          ("target=Patient/p&agent=Practitioner/x", 0), ("target:Patient.active=false", 3),
          ("target:Observation.code:text=x", 1), ("target=Patient/p,Patient/q", 4), ("target=Device/none", 0),
-         ("_id=w0.1", 0), ("target=Patient/p&when=2020", 0), ("target=Patient/p&_tag=x", 0)],
+         ("_id=w.Patient.1.none", 0), ("target=Patient/p&when=2020", 0), ("target=Patient/p&_tag=x", 0)],
     )  # fmt: skip
     def test_finds(self, his: Caller, query: str, count: int) -> None:
         assert len(found(his, f"Provenance?{query}")) == count
@@ -154,7 +161,7 @@ class TestWhoMaySee:
 
     def test_not_without_the_scope_of_the_target(self, his: Caller) -> None:
         limited = Caller(his.server, his.server.token("system/Provenance.rs", "system/Observation.rs"))
-        seen = [r for r in found(limited, "Provenance") if r["id"].startswith("w")]
+        seen = [r for r in found(limited, "Provenance") if r["id"].startswith("w.")]
         assert targets(seen) == ["Observation/b/_history/1"]
         (unseen,) = found(his, "Provenance?target=Patient/q")
         assert limited("GET", f"/Provenance/{unseen['id']}").status == 404
