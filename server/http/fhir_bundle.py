@@ -274,17 +274,18 @@ async def _patch(call: Call, unit: Unit, step: Step) -> Done:
 
 
 def _answer(call: Call, type_: str, done: Sequence[Done]) -> web.Response:
-    wants_content = call.prefer("return") == "representation"
+    wanted = call.prefer("return")
     base = text.dumps(call.base)[1:-1].decode()
-    entries = [_entry(base, each, wants_content) for each in done]
+    entries = [_entry(base, each, wanted) for each in done]
     head = text.dumps({"resourceType": "Bundle", "id": str(uuid4()), "type": type_})[:-1]
     return answer(200, head + (b',"entry":[' + b",".join(entries) + b"]}" if entries else b"}"))
 
 
+_SAVED = text.dumps(operation_outcome([Issue("informational", "done", severity="information")]))
 _STATUS = {status.value: f'"status":"{status.value} {status.phrase}"' for status in HTTPStatus}
 
 
-def _entry(base: str, done: Done, wants_content: bool) -> bytes:
+def _entry(base: str, done: Done, wanted: str) -> bytes:
     """Give an entry's text; types, ids and times hold nothing that JSON escapes."""
     response, stored = _STATUS[done.status], done.stored
     if stored is not None:
@@ -297,7 +298,8 @@ def _entry(base: str, done: Done, wants_content: bool) -> bytes:
     tail = f'"response":{{{response}'.encode()
     if done.status >= 400 and done.content:
         return b"{" + tail + b',"outcome":' + done.content + b"}}"
-    is_read = stored is None or not stored.is_changed and done.status == 200
-    if done.content and (wants_content or is_read):
+    if wanted == "OperationOutcome" and stored is not None:
+        return b"{" + tail + b',"outcome":' + _SAVED + b"}}"
+    if done.content and (wanted == "representation" or stored is None):
         return b'{"resource":' + done.content + b"," + tail + b"}}"
     return b"{" + tail + b"}}"

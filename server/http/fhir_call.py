@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -170,19 +170,18 @@ class Call:
 
     async def body(self) -> Any:
         """Give the JSON value of the body. Raises SyntaxFault, TooCostly, NotSupported."""
-        if self.request.content_type not in JSON_TYPES | PATCH_TYPES:
-            raise UnsupportedBody("send application/fhir+json")
+        check_json(self.request, PATCH_TYPES)
         return text.loads(await read_body(self.request))
 
     async def resource(self) -> Json:
         """Give the body as a resource."""
         if self.sent is not None:
             return text.checked(self.sent)
-        if self.request.content_type not in JSON_TYPES:
-            raise UnsupportedBody("send application/fhir+json")
+        check_json(self.request)
         return text.loads_resource(await read_body(self.request))
 
 
+_READING = ("GET", "HEAD")
 PATCH_TYPES = frozenset(("application/json-patch+json", "application/merge-patch+json"))
 
 
@@ -217,6 +216,8 @@ def fhir(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamRespon
                 return _pretty(request, await handler(await _authenticated(request)))
         except TokenRefused as error:
             return refused(error)
+        except NoSuchInteraction as error:
+            return not_allowed(error.issues, () if request.method in _READING else _READING)
         except RecordsError as error:
             return failed(error)
 
@@ -257,13 +258,46 @@ async def _authenticated(request: web.Request) -> Call:
 
 
 def _check_accept(request: web.Request) -> None:
-    wanted = request.query.get("_format")
-    if wanted is not None:
-        names = [wanted.replace(" ", "+")]  # `+` of application/fhir+json, unescaped in the URL
-    else:
-        names = [part.partition(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
-    if not any(n in JSON_TYPES or n in ("*/*", "application/*", "json", "") for n in names):
-        raise NotAcceptable("this server speaks application/fhir+json only")
+    if (wanted := request.query.get("_format")) is not None:
+        check_format(wanted)
+    elif not any(map(_is_spoken, request.headers.get("Accept", "*/*").split(","))):
+        raise NotAcceptable(_SPOKEN)
+
+
+def check_format(wanted: str) -> None:
+    """Refuse a `_format` that we do not speak. Its `+` may have come unescaped in the URL."""
+    if not _is_spoken(wanted.replace(" ", "+")):
+        raise NotAcceptable(_SPOKEN)
+
+
+_SPOKEN = "this server speaks application/fhir+json only, of FHIR 4.0"
+
+
+def _is_spoken(media_range: str) -> bool:
+    name, parameters = _media_type(media_range)
+    is_refused = re.fullmatch(r"0(\.0*)?", parameters.get("q", "1")) is not None
+    is_known = name in JSON_TYPES or name in ("*/*", "application/*", "json", "")
+    return is_known and not is_refused and _is_version(parameters)
+
+
+def _media_type(text_: str) -> tuple[str, dict[str, str]]:
+    name, *parts = (part.strip() for part in text_.lower().split(";"))
+    pairs = (part.partition("=") for part in parts)
+    return name, {key.strip(): value.strip().strip('"') for key, _, value in pairs}
+
+
+def _is_version(parameters: Mapping[str, str]) -> bool:
+    """MIME parameter fhirVersion (FHIR R4 §2.1.0.2): 4.0, or no word of it."""
+    return parameters.get("fhirversion", "4.0") in ("4.0", "4.0.0", "4.0.1")
+
+
+def check_json(request: web.Request, more: Collection[str] = ()) -> None:
+    """Refuse a body that says it is something else than FHIR 4.0 in JSON. Raises UnsupportedBody."""
+    _, parameters = _media_type(request.headers.get("Content-Type", ""))
+    if request.content_type not in JSON_TYPES and request.content_type not in more:
+        raise UnsupportedBody("send application/fhir+json")
+    if not _is_version(parameters):
+        raise UnsupportedBody("send FHIR 4.0: this server knows no other version")
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -278,6 +312,11 @@ def answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> w
 def outcome(status: int, issues: Sequence[Issue], headers: dict[str, str] | None = None) -> web.Response:
     """Give an OperationOutcome."""
     return answer(status, text.dumps(operation_outcome(issues)), headers)
+
+
+def not_allowed(issues: Sequence[Issue], methods: Iterable[str]) -> web.Response:
+    """Give the 405 with the methods that the address has (RFC 9110 §15.5.6)."""
+    return outcome(405, issues, {"Allow": ", ".join(sorted(methods))})
 
 
 def refused(error: TokenRefused) -> web.Response:

@@ -12,7 +12,7 @@ from aiohttp import web
 from records.fhir.bundle import Version, part_of
 from records.fhir.bundle import history as history_bundle
 from records.fhir.dates import instant
-from records.fhir.errors import Forbidden, ResourceUnknown
+from records.fhir.errors import BadSearch, Forbidden, ResourceUnknown
 from records.fhir.history import parse_history
 from records.fhir.interactions import INTERACTIONS
 from records.store.pages import Page
@@ -52,6 +52,8 @@ def _resource(call: Call, found: Stored) -> web.Response:
     if _has_newest(call, found):
         return web.Response(status=304, headers=headers)
     summary = call.request.query.get("_summary", "false")
+    if summary not in ("true", "text", "data", "false"):
+        raise BadSearch("_summary of one resource is true, text, data or false")
     elements = [e for e in call.request.query.get("_elements", "").split(",") if e]
     return answer(200, part_of(call.shown(found), summary, elements), headers)
 

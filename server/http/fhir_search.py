@@ -19,7 +19,7 @@ from records.store.search_run import SearchResult
 from records.store.search_sql import compartment_types
 from records.store.unit import Unit
 from server.http.fhir_audit import search_audit_events
-from server.http.fhir_call import Call, answer, read_body
+from server.http.fhir_call import Call, answer, check_format, read_body
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -105,6 +105,9 @@ async def parameters_of(call: Call) -> Pairs:
             pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
         except (UnicodeDecodeError, ValueError):
             raise BadSearch("the form cannot be read") from None
+        for name, value in pairs:
+            if name == "_format":
+                check_format(value)
     if any("\0" in name + value for name, value in pairs):
         raise BadSearch("U+0000 is no character of a search")
     return tuple(pairs)

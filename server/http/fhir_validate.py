@@ -17,13 +17,12 @@ from records.fhir.errors import (
     Issue,
     ResourceGone,
     ResourceUnknown,
-    UnsupportedBody,
 )
 from records.fhir.identity import key_owner, patient_id_of
 from records.fhir.validate import find_issues
 from records.store.resource_rows import Stored
 from records.store.unit import Unit
-from server.http.fhir_call import JSON_TYPES, Call, outcome, read_body
+from server.http.fhir_call import Call, check_json, outcome, read_body
 from server.http.fhir_write import refuse_part
 
 Json = dict[str, Any]
@@ -80,8 +79,7 @@ async def _sent(call: Call) -> Json | None:
     body = await read_body(call.request)
     if not body.strip():
         return None
-    if call.request.content_type not in JSON_TYPES:
-        raise UnsupportedBody("send application/fhir+json")
+    check_json(call.request)
     return text.loads_resource(body)
 
 

@@ -163,7 +163,7 @@ async def delete(call: Call) -> web.Response:
     async with call.database.unit(call.actor) as unit:
         call.need(call.type, "delete", "d")
         stored = await unit.resources.delete(call.type, call.id, Write(call.if_match(), access=call.access))
-    return web.Response(status=204, headers=version_headers(stored) if stored else {})
+    return _deleted(call, stored)
 
 
 async def conditional_delete(call: Call) -> web.Response:
@@ -176,7 +176,15 @@ async def conditional_delete(call: Call) -> web.Response:
         found = await match(call, unit, call.type, criteria)
         how = Write(call.if_match(), access=call.access)
         stored = await unit.resources.delete(call.type, found.id, how) if found is not None else None
-    return web.Response(status=204, headers=version_headers(stored) if stored else {})
+    return _deleted(call, stored)
+
+
+def _deleted(call: Call, stored: Stored | None) -> web.Response:
+    headers = version_headers(stored) if stored else {}
+    if call.prefer("return") == "OperationOutcome":
+        text_ = "deleted" if stored else "there was nothing to delete"
+        return outcome(200, [Issue("informational", text_, severity="information")], headers)
+    return web.Response(status=204, headers=headers)
 
 
 def criteria_of(call: Call) -> list[tuple[str, str]]:

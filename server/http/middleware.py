@@ -88,28 +88,34 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _from_aiohttp(error)
+        found = _from_aiohttp(error)
+        return found if isinstance(found, web.StreamResponse) else _told(request, found)
     except KNOWN_ERRORS as error:
         problem = problem_of(error)
         if problem.status == UNEXPECTED.status:
             _log_fault(request, error)
-        return problems.answer(problem)
+        return _told(request, problem)
     except Exception as error:  # noqa: BLE001  # last resort: no stack, no data leaves; the fault's place is logged
         _log_fault(request, error)
-        return problems.answer(UNEXPECTED)
+        return _told(request, UNEXPECTED)
 
 
-def _from_aiohttp(error: web.HTTPException) -> web.StreamResponse:
+def _told(request: web.Request, problem: Problem) -> web.Response:
+    is_fhir = request.path.partition("/fhir")[0] == "" and request.path[5:6] in ("", "/")
+    return problems.fhir_answer(problem) if is_fhir else problems.answer(problem)
+
+
+def _from_aiohttp(error: web.HTTPException) -> web.StreamResponse | Problem:
     """aiohttp's own errors, and redirects, which are answers."""
     match error:
         case web.HTTPMethodNotAllowed():
-            return problems.answer(problem_of(MethodNotAllowed(error.headers.get("Allow", ""))))
+            return problem_of(MethodNotAllowed(error.headers.get("Allow", "")))
         case web.HTTPRequestEntityTooLarge():
-            return problems.answer(problem_of(BodyTooLarge()))
+            return problem_of(BodyTooLarge())
         case web.HTTPNotFound():
-            return problems.answer(problem_of(NotFound()))
+            return problem_of(NotFound())
         case web.HTTPClientError():
-            return problems.answer(Problem(error.status, "bad-request", "The request is not usable HTTP."))
+            return Problem(error.status, "bad-request", "The request is not usable HTTP.")
         case _:
             return error
 
@@ -245,6 +251,8 @@ async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault(name, value)
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+    if _GIVEN_ID.fullmatch(given := request.headers.get("X-Request-Id", "")):
+        response.headers["X-Correlation-Id"] = given  # theirs, beside ours (FHIR R4 §3.1.0.1.2)
     response.headers.popall("Server", None)
 
 

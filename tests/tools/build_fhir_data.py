@@ -156,6 +156,7 @@ def compartments(package_: dict[str, list[Json]]) -> dict[str, dict[str, list[st
     return {
         c["code"]: {r["code"]: r["param"] for r in c["resource"] if r.get("param")}
         for c in package_["CompartmentDefinition"]
+        if c["id"] != "example"  # of Device, and would stand in for the real one
     }
 
 
