@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from records.crypto import native, suites
-from records.crypto.format import NONCE_BYTES, Context, Sealed, decode, encode
+from records.crypto.format import NONCE_BYTES, Context, decode, header
 from records.errors import CannotOpen
 
 
@@ -113,7 +113,7 @@ def _sealed(key: DataKey, context: Context, plaintext: bytes, nonce: bytes) -> b
     suite = key.suite
     ciphertext = key.cipher(suite).encrypt(nonce, plaintext, context.associated_data(suite))
     key.uses += 1
-    return encode(Sealed(suite, key.version, key.commitment(suite), nonce, ciphertext))
+    return header(suite, key.version, key.commitment(suite)) + nonce + ciphertext
 
 
 def open_sealed(key: DataKey, context: Context, data: bytes) -> bytes:

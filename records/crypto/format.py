@@ -8,6 +8,7 @@ Integers are big-endian. Drawn in records/README.md, which a test compares.
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from records.errors import CannotOpen
@@ -38,8 +39,12 @@ class Sealed:
 
 def encode(sealed: Sealed) -> bytes:
     """Return the bytes that the database keeps."""
-    header = _HEADER.pack(MAGIC, sealed.suite, sealed.key_version, sealed.commitment)
-    return header + sealed.nonce + sealed.ciphertext
+    return header(sealed.suite, sealed.key_version, sealed.commitment) + sealed.nonce + sealed.ciphertext
+
+
+def header(suite: int, key_version: int, commitment: bytes) -> bytes:
+    """Return what stands before nonce and ciphertext."""
+    return _HEADER.pack(MAGIC, suite, key_version, commitment)
 
 
 def decode(data: bytes) -> Sealed:
@@ -56,8 +61,7 @@ def decode(data: bytes) -> Sealed:
     return Sealed(suite, key_version, commitment, data[_HEADER.size : start], data[start:])
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where a sealed value stands. Bound to it as associated data, so that it opens nowhere else."""
 
     tenant: UUID

@@ -8,7 +8,7 @@ no randomness and knows no database: fresh keys and `now` (monotonic seconds) co
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from records.crypto import suites
@@ -50,8 +50,7 @@ class KeyProvider(Protocol):
     async def healthy(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Whose keys: a tenant's of one kind (`tenant_key`, `index_key`, `signing_key`), or one patient's."""
 
     tenant: UUID

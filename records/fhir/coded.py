@@ -18,9 +18,14 @@ _RANKS = ("U", "L", "M", "N", "R", "V")  # HL7 v3 Confidentiality, from the leas
 MAX_CODES = 500
 
 
-def coded_texts(resource: Json) -> frozenset[str]:
-    """Give the texts of a resource; none, not even CODED, for one with too many codes to tell."""
-    codes = {code_text(system, code) for system, code in _codings(resource)}
+def coded_texts(resource: Json, content: bytes = b"") -> frozenset[str]:
+    """
+    Give the texts of a resource; none, not even CODED, for one with too many codes to tell.
+
+    `content` is its text where that is at hand: what has no `code` in it need not be walked.
+    """
+    has_codes = not content or b'"code":' in content
+    codes = {code_text(system, code) for system, code in _codings(resource)} if has_codes else set()
     labels = {label_text(c.get("system", ""), c.get("code", "")) for c in resource.get("meta", {}).get("security", [])}
     return frozenset({CODED} | codes | labels) if len(codes) + len(labels) <= MAX_CODES else frozenset()
 

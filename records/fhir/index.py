@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from records.fhir.coded import coded_texts
 from records.fhir.dates import Interval, parse
 from records.fhir.model import SearchParameter
-from records.fhir.parameters import Source, concrete, indexed_values, parameters, sources, walk
+from records.fhir.parameters import Source, candidates, concrete, indexed, parameters, sources, walk
 
 Json = dict[str, Any]
 SEPARATOR = "\x1f"  # no character of a FHIR string
@@ -30,13 +30,9 @@ BELOW = ":below"
 BLIND_DATES = frozenset(("Patient.birthDate", "Practitioner.birthDate"))  # identify a person: buckets, never in clear
 
 
-class String(NamedTuple):
-    """A text that is found by its beginnings."""
-
-    key: str
-    normal: str
-    exact: str | None
-    """As it was written; None for a part of a text, which is found by its beginnings only."""
+# A text that is found by its beginnings: key, normalised, and as it was written; None for a part of a text, which is
+# found by its beginnings only. A plain tuple, since a Patient has six.
+String = tuple[str, str, str | None]
 
 
 @dataclass(slots=True)
@@ -57,12 +53,11 @@ class Index:
     """Address of this server's /fhir: references to it are relative ones."""
 
 
-def index_of(resource: Json, own_base: str = "") -> Index:
-    """Give the index rows of a valid resource."""
+def index_of(resource: Json, own_base: str = "", content: bytes = b"") -> Index:
+    """Give the index rows of a valid resource; `content` is its compact text where that is at hand."""
     type_ = resource["resourceType"]
-    index = Index(coded=coded_texts(resource), own_base=own_base)
-    for kind, source, found in indexed_values(type_, resource):
-        _add(index, kind, source, found)
+    index = Index(coded=coded_texts(resource, content), own_base=own_base)
+    _walk(index, _plan(type_), resource)
     for code, parameter in _composites(type_):
         _add_composites(index, resource, type_, (code, parameter))
     return index
@@ -103,39 +98,126 @@ def quantity_key(key: str, unit: str = "") -> str:
     return f"{key}{SEPARATOR}q{unit}"
 
 
-def _add(index: Index, kind: str, source: Source, found: list[tuple[str, Any]]) -> None:
-    key = source.key
-    if source.is_existence:
-        index.tokens.add(token(key, "true" if any(v is not False for _, v in found) else "false"))
+Adder = Callable[["Index", str, Any], None]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is indexed of an element and below it."""
+
+    adders: list[tuple[Adder, str]] = field(default_factory=list)
+    """What adds it, and under which key."""
+    present: list[str] = field(default_factory=list)
+    children: dict[str, _Plan] = field(default_factory=dict)
+    """By property."""
+
+
+@cache
+def _plan(type_: str) -> _Plan:
+    """Give all places to index of a type in one tree, so that one pass over a resource meets them all."""
+    root = _Plan()
+    for kind, source in indexed(type_):
+        _plant(root, type_, (kind, source), source.steps)
+    return root
+
+
+def _plant(plan: _Plan, type_: str, place: tuple[str, Source], steps: tuple[str, ...]) -> None:
+    if steps:
+        for name, child_type in candidates(type_, steps[0]):
+            _plant(plan.children.setdefault(name, _Plan()), child_type, place, steps[1:])
         return
-    if SEPARATOR not in key:  # of composites nobody asks it
-        index.present.add(key)
-    add = _ADD[kind]
-    for type_, value in found:
-        add(index, key, type_, value)
+    kind, source = place
+    plan.adders.append((_add_existence if source.is_existence else _adder(kind, type_), source.key))
+    if not source.is_existence:
+        plan.present.append(source.key)
 
 
-def _add_token(index: Index, key: str, type_: str, value: Any) -> None:
-    start = token(key, "")
-    index.tokens.update([start + text for text in token_texts(type_, value)])
-    if type_ == "Identifier" and "type" in value:
+def _walk(index: Index, plan: _Plan, node: Json) -> None:
+    children = plan.children
+    for name, value in node.items():
+        child = children.get(name)
+        if child is None or value is None:
+            continue
+        for item in value if type(value) is list else (value,):
+            if item is None:
+                continue
+            index.present.update(child.present)
+            for add, key in child.adders:
+                add(index, key, item)
+            if child.children:
+                _walk(index, child, item)
+
+
+@cache
+def _adder(kind: str, type_: str) -> Adder:
+    """Give what adds a value of a type for a kind of parameter."""
+    if kind == "token":
+        return _TOKENS.get(type_, _add_code)
+    if kind == "reference":
+        return _add_reference if type_ == "Reference" else _add_canonical
+    if kind == "date":
+        return _DATES.get(type_, _add_date)
+    if kind == "string":
+        return _add_string
+    return _add_uri if kind == "uri" else _add_range if type_ == "Range" else _add_quantity
+
+
+def _add_existence(index: Index, key: str, value: Any) -> None:
+    index.tokens.add(token(key, "false" if value is False else "true"))
+
+
+def _add_code(index: Index, key: str, value: Any) -> None:
+    index.tokens.update([token(key, text) for text in token_texts("code", value)])
+
+
+def _add_identifier(index: Index, key: str, value: Any) -> None:
+    index.tokens.update([token(key, text) for text in token_texts("Identifier", value)])
+    if "type" in value:
         index.tokens.update(token(key + OF_TYPE, t) for t in _typed_identifiers(value))
-    elif type_ in ("CodeableConcept", "Coding"):
-        index.strings.update(_texts_of_codes(key, type_, value))
 
 
-def _add_string(index: Index, key: str, type_: str, value: Any) -> None:
-    index.strings.update(_strings(key, value))
+def _add_contact(index: Index, key: str, value: Any) -> None:
+    index.tokens.update([token(key, text) for text in token_texts("ContactPoint", value)])
 
 
-def _add_uri(index: Index, key: str, type_: str, value: Any) -> None:
+def _add_coding(index: Index, key: str, value: Any) -> None:
+    index.tokens.update([token(key, text) for text in token_texts("Coding", value)])
+    _add_display(index, key, value.get("display"))
+
+
+def _add_concept(index: Index, key: str, value: Any) -> None:
+    for coding in value.get("coding", ()):
+        _add_coding(index, key, coding)
+    _add_display(index, key, value.get("text"))
+
+
+def _add_display(index: Index, key: str, text: Any) -> None:
+    """What :text finds: the beginnings of a coding's display or a concept's text."""
+    if isinstance(text, str) and (normal := normalise_string(text)[:MAX_PREFIX]):
+        index.strings.add((key, normal, None))
+
+
+_TOKENS: dict[str, Adder] = {
+    "CodeableConcept": _add_concept,
+    "Coding": _add_coding,
+    "ContactPoint": _add_contact,
+    "Identifier": _add_identifier,
+}
+
+
+def _add_string(index: Index, key: str, value: Any) -> None:
+    if isinstance(value, str):
+        normal = normalise_string(value)
+        index.strings.add((key, normal, value))
+        if key.endswith(".text"):  # each word is a beginning; what the whole begins with is found by the whole
+            words = [word[:MAX_PREFIX] for word in normal.split()]
+            index.strings.update((key, word, None) for word in words if not normal.startswith(word))
+
+
+def _add_uri(index: Index, key: str, value: Any) -> None:
     index.tokens.add(token(key, str(value)))
     if ".meta." not in key:  # of a profile nobody asks it, and each resource has one
         index.tokens.update(token(key + BELOW, each) for each in (str(value), *above(str(value))))
-
-
-def _add_quantity(index: Index, key: str, type_: str, value: Any) -> None:
-    index.quantities.update(_quantity_rows(key, type_, value))
 
 
 def above(url: str) -> list[str]:
@@ -203,16 +285,6 @@ def normalise_string(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _strings(key: str, value: Any) -> list[String]:
-    if not isinstance(value, str):
-        return []
-    normal = normalise_string(value)
-    found = [String(key, normal, value)]
-    if key.endswith(".text"):  # each word is a beginning; what the whole begins with is found by the whole
-        found += [String(key, w[:MAX_PREFIX], None) for w in normal.split() if not normal.startswith(w[:MAX_PREFIX])]
-    return found
-
-
 def expanded(string: String) -> Iterator[str]:
     """Give the texts of the first layout, a row for each beginning (README "Layouts")."""
     key, normal, written = string
@@ -223,28 +295,15 @@ def expanded(string: String) -> Iterator[str]:
     yield from (prefix(key, normal[:n]) for n in range(1, min(len(normal), MAX_PREFIX) + 1))
 
 
-def _texts_of_codes(key: str, type_: str, value: Any) -> Iterator[String]:
-    """Give what :text finds: the beginnings of a coding's display or a concept's text."""
-    texts: list[Any] = []
-    if type_ == "CodeableConcept":
-        texts = [value.get("text"), *(c.get("display") for c in value.get("coding", []))]
-    elif type_ == "Coding":
-        texts = [value.get("display")]
-    for text in texts:
-        if isinstance(text, str):
-            normal = normalise_string(text)[:MAX_PREFIX]
-            if normal:
-                yield String(key, normal, None)
+def _add_canonical(index: Index, key: str, value: Any) -> None:
+    if isinstance(value, str):  # canonical or uri
+        index.references.add((key, "", value.split("|")[0]))
+        index.references.add((key, "", value))
+        if (named := reference_target(value)) and named[0]:  # a canonical may be relative: Questionnaire/gcs
+            index.references.add((key, *named))
 
 
-def _add_reference(index: Index, key: str, type_: str, value: Any) -> None:
-    if type_ != "Reference":
-        if isinstance(value, str):  # canonical or uri
-            index.references.add((key, "", value.split("|")[0]))
-            index.references.add((key, "", value))
-            if (named := reference_target(value)) and named[0]:  # a canonical may be relative: Questionnaire/gcs
-                index.references.add((key, *named))
-        return
+def _add_reference(index: Index, key: str, value: Any) -> None:
     if target := reference_target(value.get("reference"), index.own_base):
         index.references.add((key, *target))
     identifier = value.get("identifier")
@@ -269,26 +328,26 @@ def relative(text: str, own_base: str) -> str:
     return text.removeprefix(own_base).lstrip("/") if text.startswith(own_base + "/") else text
 
 
-def _add_date(index: Index, key: str, type_: str, value: Any) -> None:
+def _add_date(index: Index, key: str, value: Any) -> None:
     if key in BLIND_DATES:
-        index.tokens.update(token(key, b) for b in date_buckets(str(value)))
-        return
-    for interval in date_intervals(type_, value):
-        index.dates.add((key, interval.low, interval.high))
+        index.tokens.update([token(key, bucket) for bucket in date_buckets(str(value))])
+    elif isinstance(value, str) and (found := parse(value)):
+        index.dates.add((key, found.low, found.high))
 
 
-def date_intervals(type_: str, value: Any) -> list[Interval]:
-    """Give the intervals of a date, dateTime, instant, Period or Timing."""
-    if isinstance(value, str):
-        found = parse(value)
-        return [found] if found else []
-    if type_ == "Period":
-        return [_period(value)]
-    if type_ == "Timing":
-        events = [i for e in value.get("event", []) for i in date_intervals("dateTime", e)]
-        bounds = value.get("repeat", {}).get("boundsPeriod")
-        return events + ([_period(bounds)] if bounds else [])
-    return []
+def _add_period(index: Index, key: str, value: Any) -> None:
+    found = _period(value)
+    index.dates.add((key, found.low, found.high))
+
+
+def _add_timing(index: Index, key: str, value: Any) -> None:
+    for event in value.get("event", ()):
+        _add_date(index, key, event)
+    if bounds := value.get("repeat", {}).get("boundsPeriod"):
+        _add_period(index, key, bounds)
+
+
+_DATES: dict[str, Adder] = {"Period": _add_period, "Timing": _add_timing}
 
 
 def _period(value: Json) -> Interval:
@@ -308,19 +367,19 @@ def date_buckets(text: str) -> Iterator[str]:
         yield "=" + text
 
 
-def _quantity_rows(key: str, type_: str, value: Any) -> Iterator[tuple[str, Decimal, Decimal]]:
+def _add_quantity(index: Index, key: str, value: Any) -> None:
     if isinstance(value, int | Decimal | float) and not isinstance(value, bool):
-        low, high = number_range(value)
-        yield quantity_key(key), low, high
+        index.quantities.add((quantity_key(key), *number_range(value)))
     elif isinstance(value, dict) and "value" in value:
-        low, high = number_range(value["value"])
-        for unit in _units(value):
-            yield quantity_key(key, unit), low, high
-    elif type_ == "Range" and isinstance(value, dict):
-        ends = [value.get(n, {}).get("value") for n in ("low", "high")]
-        low = number_range(ends[0])[0] if ends[0] is not None else -_INFINITE
-        high = number_range(ends[1])[1] if ends[1] is not None else _INFINITE
-        yield quantity_key(key), low, high
+        found = number_range(value["value"])
+        index.quantities.update((quantity_key(key, unit), *found) for unit in _units(value))
+
+
+def _add_range(index: Index, key: str, value: Any) -> None:
+    ends = [value.get(n, {}).get("value") for n in ("low", "high")]
+    low = number_range(ends[0])[0] if ends[0] is not None else -_INFINITE
+    high = number_range(ends[1])[1] if ends[1] is not None else _INFINITE
+    index.quantities.add((quantity_key(key), low, high))
 
 
 _INFINITE = Decimal("1e30")  # beyond any clinical quantity; numeric columns have no cheap infinity in every driver
@@ -358,7 +417,7 @@ def _add_composite(index: Index, key: str, components: tuple[tuple[str, str], ..
     heads += [f"{r[0]}/{r[1]}" for _, v in _component(node, first) if (r := _reference_of(v, index.own_base))]
     for type_, value in _component(node, second):
         for head in set(heads):
-            _add(index, _kind(type_), Source(f"{key}{SEPARATOR}{head}", ()), [(type_, value)])
+            _adder(_KINDS.get(type_, "token"), type_)(index, f"{key}{SEPARATOR}{head}", value)
 
 
 def _reference_of(value: Any, own_base: str) -> tuple[str, str] | None:
@@ -377,19 +436,4 @@ _KINDS = {
     "dateTime": "date",
     "Period": "date",
     "Reference": "reference",
-}
-
-
-def _kind(type_: str) -> str:
-    return _KINDS.get(type_, "token")
-
-
-_ADD: dict[str, Callable[[Index, str, str, Any], None]] = {
-    "token": _add_token,
-    "string": _add_string,
-    "uri": _add_uri,
-    "reference": _add_reference,
-    "date": _add_date,
-    "quantity": _add_quantity,
-    "number": _add_quantity,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -142,58 +142,6 @@ def candidates(type_: str, step: str) -> tuple[tuple[str, str], ...]:
         return ()
     elements = type_model(type_).elements.values()
     return tuple((e.name, e.type) for e in elements if step == e.name or e.choice == step + "[x]")
-
-
-@dataclass(slots=True)
-class _Branch:
-    """What is indexed at an element and below it."""
-
-    places: list[int] = field(default_factory=list)
-    """Numbers of `indexed`."""
-    children: dict[str, tuple[str, _Branch]] = field(default_factory=dict)
-    """Property -> (type, what is below)."""
-
-
-@cache
-def _tree(type_: str) -> _Branch:
-    """Give all places to index of a type in one tree, so that one pass over a resource meets them all."""
-    root = _Branch()
-    for place, (_, source) in enumerate(indexed(type_)):
-        _plant(root, type_, place, source.steps)
-    return root
-
-
-def _plant(branch: _Branch, type_: str, place: int, steps: tuple[str, ...]) -> None:
-    if not steps:
-        branch.places.append(place)
-        return
-    for name, child_type in candidates(type_, steps[0]):
-        _, child = branch.children.setdefault(name, (child_type, _Branch()))
-        _plant(child, child_type, place, steps[1:])
-
-
-def indexed_values(type_: str, resource: Json) -> list[tuple[str, Source, list[tuple[str, Any]]]]:
-    """Give kind, source and (datatype, value) of everything of a resource that is to be indexed."""
-    found: dict[int, list[tuple[str, Any]]] = {}
-    _gather(found, _tree(type_), resource)
-    places = indexed(type_)
-    return [(*places[number], values) for number, values in found.items()]
-
-
-def _gather(found: dict[int, list[tuple[str, Any]]], branch: _Branch, node: Json) -> None:
-    children = branch.children
-    for name, value in node.items():
-        entry = children.get(name)
-        if entry is None or value is None:
-            continue
-        child_type, child = entry
-        for item in value if isinstance(value, list) else (value,):
-            if item is None:
-                continue
-            for place in child.places:
-                found.setdefault(place, []).append((child_type, item))
-            if child.children:
-                _gather(found, child, item)
 
 
 def values(resource: Json, type_: str, source: Source) -> list[tuple[str, Any]]:

@@ -208,6 +208,11 @@ def patch_in(step: Step) -> Any:
         raise BadRequest("data is not base64", path=where) from None
 
 
+def may_refer_by_criteria(raw: bytes) -> bool:
+    """Tell whether a Bundle's text may hold a `Type?criteria` at all: most have no question mark, escaped or not."""
+    return not raw or b"?" in raw or b"\\u003" in raw
+
+
 def conditional_references(steps: Sequence[Step]) -> dict[str, Step]:
     """Give each `Type?criteria` that stands for a reference (§3.1.0.11.3), with the first entry that has it."""
     found: dict[str, Step] = {}

@@ -70,7 +70,7 @@ class Blinds:
         sought = Sought([], [])
         for each in self.keys:
             if is_exact:
-                string = String(key, normalise_string(text), text)
+                string = (key, normalise_string(text), text)
                 is_first = each.layout == ROW_FOR_EACH
                 found = blind_index.token(each, FIELD, exact(key, text)) if is_first else _row(each, string)
                 sought.tokens.append(found)
@@ -78,10 +78,9 @@ class Blinds:
                 make = prefix if len(text) <= MAX_PREFIX else whole
                 sought.tokens.append(blind_index.token(each, FIELD, make(key, text)))
             elif text:
-                ends = (whole(key, text),) if len(text) > MAX_PREFIX else ()
-                sought.ranges.append(
-                    blind_index.path_range(each, FIELD, Path(prefix(key, ""), text[:MAX_PREFIX], ends))
-                )
+                end = whole(key, text) if len(text) > MAX_PREFIX else ""
+                wanted = (prefix(key, ""), text[:MAX_PREFIX], end, "")
+                sought.ranges.append(blind_index.path_range(each, FIELD, wanted))
         return sought
 
     def present(self, keys: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
@@ -130,8 +129,10 @@ def _row(key: DataKey, string: String) -> bytes:
 
 
 def _path(string: String) -> Path:
-    path, normal, written = string
-    ends: tuple[str, ...] = ()
-    if written is not None:  # what is no longer than its beginnings is whole among them
-        ends = (whole(path, normal), exact(path, written)) if len(normal) > MAX_PREFIX else (exact(path, written),)
-    return Path(prefix(path, ""), normal[:MAX_PREFIX], ends)
+    key, normal, written = string
+    head, letters = prefix(key, ""), normal[:MAX_PREFIX]
+    if written is None:
+        return head, letters, "", ""
+    if len(normal) > MAX_PREFIX:
+        return head, letters, whole(key, normal), exact(key, written)
+    return head, letters, exact(key, written), ""  # what is no longer than its beginnings is whole among them

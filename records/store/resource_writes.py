@@ -49,7 +49,7 @@ async def insert_all(
     sealed = await unit.seal_all(list(zip(owners, places, contents, strict=True)))
     new_patients = [fresh, [root] * len(fresh), wrapped]
     columns = [[r["resourceType"] for r in resources], [r["id"] for r in resources], owners, sealed]
-    index = IndexRows(unit, [index_of(r, unit.fhir_base) for r in resources])
+    index = IndexRows(unit, [index_of(r, unit.fhir_base, c) for r, c in zip(resources, contents, strict=True)])
     columns += [index.present, index.ranges, *listed(index.tokens)]
     found = await unit.raw.fetch(
         INSERT, unit.actor.tenant_id, now, origin, *new_patients, *columns, *index.arrays, author_of(unit.actor)
@@ -93,7 +93,7 @@ async def replace_all(
         values.append((owner, place, saved[n].content))
     sealed = await unit.seal_all(values)
     if differing:
-        index = IndexRows(unit, [index_of(changes[n][0], unit.fhir_base) for n in differing])
+        index = IndexRows(unit, [index_of(changes[n][0], unit.fhir_base, saved[n].content) for n in differing])
         versions = Versions(owners, sealed, index.present, index)
         await supersede(unit, origin, [changes[n][1] for n in differing], versions)
     for n in differing:

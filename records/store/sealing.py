@@ -1,7 +1,7 @@
 """Seals and opens cells of rows for one unit of work, with the keys of their patient or tenant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from records.crypto import blind_index
@@ -13,8 +13,7 @@ from records.store.keys import Keys
 from records.store.tables import index_key, tenant_key
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One column of one row."""
 
     table: str

@@ -26,6 +26,7 @@ from records.fhir.transaction import (
     Step,
     conditional_references,
     in_order,
+    may_refer_by_criteria,
     named_by_criteria,
     patch_in,
     refuse_criteria,
@@ -43,7 +44,7 @@ from records.fhir.validate import MAX_ISSUES, validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_asked import asked
-from server.http.fhir_call import Call, answer, status_of
+from server.http.fhir_call import Call, answer, posted, status_of
 from server.http.fhir_provenance import is_given
 from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 
@@ -64,7 +65,7 @@ class Done:
 
 async def bundle(call: Call) -> web.Response:
     """POST [base]"""
-    body = await call.resource()
+    body, raw = await posted(call)
     if body["resourceType"] != "Bundle":
         raise BadRequest("post a Bundle to the base, other resources to their type", path="resourceType")
     left_out = unserved(body, call.base) if body.get("type") == "transaction" else {}
@@ -75,18 +76,19 @@ async def bundle(call: Call) -> web.Response:
         raise NotSupported("put a Provenance for a Bundle's entries into the Bundle; it may name them by fullUrl")
     if body["type"] == "batch":
         return _answer(call, "batch-response", [await _alone(call, step) for step in steps_alone(body, call.base)])
-    done = await _transaction(call, steps_of(body, call.base, left_out))
+    done = await _transaction(call, steps_of(body, call.base, left_out), may_refer_by_criteria(raw))
     done |= {number: _refusal(error) for number, error in left_out.items()}
     return _answer(call, "transaction-response", [done[number] for number in sorted(done)])
 
 
-async def _transaction(call: Call, steps: Sequence[Step]) -> dict[int, Done]:
+async def _transaction(call: Call, steps: Sequence[Step], refers_by_criteria: bool) -> dict[int, Done]:
     """Do all steps in one unit; give what became of each by its number."""
     async with call.database.unit(call.actor) as unit:
         identified, existing = await _identified(call, unit, steps)
         refuse_overlap(identified)
         known = resolved_ids(identified, call.base)
-        known |= await _conditional_references(call, unit, identified)
+        if refers_by_criteria:
+            known |= await _conditional_references(call, unit, identified)
         done = await _created(call, unit, identified, existing, known)
         for step in in_order([step for step in identified if step.number not in done]):
             resolved = step._replace(resource=with_references(step.resource, known)) if step.resource else step

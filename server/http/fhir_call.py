@@ -175,10 +175,16 @@ class Call:
 
     async def resource(self) -> Json:
         """Give the body as a resource."""
-        if self.sent is not None:
-            return text.checked(self.sent)
-        check_json(self.request)
-        return text.loads_resource(await read_body(self.request))
+        return (await posted(self))[0]
+
+
+async def posted(call: Call) -> tuple[Json, bytes]:
+    """Give the body as a resource, and as it came; empty where it came inside a Bundle."""
+    if call.sent is not None:
+        return text.checked(call.sent), b""
+    check_json(call.request)
+    raw = await read_body(call.request)
+    return text.loads_resource(raw), raw
 
 
 _READING = ("GET", "HEAD")

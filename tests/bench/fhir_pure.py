@@ -23,13 +23,14 @@ from records.crypto.keyring import Keyring, KeySet, Owner
 from records.crypto.suites import XAES_256_GCM
 from records.fhir import text
 from records.fhir.index import index_of
-from records.fhir.transaction import references_in, refuse_overlap, resolved_ids, steps_of, with_id
+from records.fhir.transaction import refuse_overlap, resolved_ids, steps_of, with_id
 from records.fhir.validate import validate
 from records.store.keys import ROOT_KINDS, Keys
 from records.store.resource_rows import IndexRows
 from records.store.resource_writes import insert_all
 from records.store.unit import Link, Unit
 from server.http.fhir_bundle import Done, _answer
+from server.processes import settle_memory
 from tests.bench.fhir_ratio import BUNDLE, patient
 
 TENANT = UUID(int=1)
@@ -89,7 +90,8 @@ def once(number: int) -> dict[str, float]:
     clock("validate", lambda: validate(body))
     resources = clock("steps", lambda: _resources(body))
     stored = clock("write", lambda: asyncio.run(insert_all(unit, resources, is_fresh=True)))
-    index = clock("index (of write)", lambda: [index_of(r) for r in resources])
+    pairs = [(r, s.content) for r, s in zip(resources, stored, strict=True)]
+    index = clock("index (of write)", lambda: [index_of(r, "", content) for r, content in pairs])
     clock("blind (of write)", lambda: IndexRows(unit, index))
     clock("audit", lambda: unit.audit.committing())
     clock("answer", lambda: _answer(cast(Any, Asker()), "transaction-response", [Done(201, s) for s in stored]))
@@ -100,8 +102,6 @@ def _resources(body: Any) -> list[Any]:
     steps = [with_id(s, str(uuid4())) for s in steps_of(body, "https://clinic.example/fhir")]
     refuse_overlap(steps)
     resolved_ids(steps, "https://clinic.example/fhir")
-    wanted = {r for s in steps if s.resource for r in references_in(s.resource)}
-    assert not wanted
     return [{**s.resource, "id": s.id} for s in steps if s.resource]
 
 
@@ -109,6 +109,8 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=30)
+    once(0)
+    settle_memory()  # as a server that has started
     rounds = [once(n) for n in range(parser.parse_args().rounds)]
     best = {step: min(r[step] for r in rounds) / BUNDLE * 1e6 for step in rounds[0]}
     for step, spent in best.items():

@@ -62,15 +62,15 @@ class TestSwaps:
 
     PLACES = (
         PLACE,
-        replace(PLACE, tenant=OTHER_TENANT),
-        replace(PLACE, patient=OTHER_PATIENT),
-        replace(PLACE, patient=None),
-        replace(PLACE, table="visit"),
-        replace(PLACE, row="row-2"),
-        replace(PLACE, column="address"),
-        replace(PLACE, table="patientrow-1", row=""),
-        replace(PLACE, row="row-1name", column=""),
-        replace(PLACE, table="patien", row="trow-1"),
+        PLACE._replace(tenant=OTHER_TENANT),
+        PLACE._replace(patient=OTHER_PATIENT),
+        PLACE._replace(patient=None),
+        PLACE._replace(table="visit"),
+        PLACE._replace(row="row-2"),
+        PLACE._replace(column="address"),
+        PLACE._replace(table="patientrow-1", row=""),
+        PLACE._replace(row="row-1name", column=""),
+        PLACE._replace(table="patien", row="trow-1"),
     )
 
     @pytest.mark.parametrize("suite", SUITES)
@@ -113,7 +113,7 @@ class TestOneOpaqueError:
         attempts = [
             (key(material=b"x" * 32), PLACE, sealed),
             (key(version=2), PLACE, sealed),
-            (key(), replace(PLACE, row="row-2"), sealed),
+            (key(), PLACE._replace(row="row-2"), sealed),
             (key(), PLACE, sealed[:-1]),
             (key(), PLACE, b""),
             (key(), PLACE, b"TR\x09" + sealed[3:]),
