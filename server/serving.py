@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
-from server.adapters.embedded_postgres import EmbeddedPostgres, Place, socket_folder
+from server.adapters.embedded_postgres import WEB_ROLE, EmbeddedPostgres, Place, socket_folder, url_at
 from server.config import Settings
 from server.datafolder import DataFolder, claim, own_by
 from server.faults import StartFault
@@ -87,6 +87,7 @@ def product(how: Start) -> Iterator[Running]:
                 _run(supervisor, launcher, "make-key")
             launcher = _with_database(how, supervisor, launcher, database_account)
             _run(supervisor, launcher, "prepare")
+            launcher = _without_ownership(how, launcher)
             _start_all(how, supervisor, launcher, listening)
             yield Running(launcher.settings, folder, supervisor, launcher)
 
@@ -127,6 +128,14 @@ def _with_database(how: Start, supervisor: Supervisor, launcher: Launcher, accou
         return launcher
     url = _start_postgres(how, supervisor, account)
     return dataclasses.replace(launcher, settings=dataclasses.replace(launcher.settings, database_url=url))
+
+
+def _without_ownership(how: Start, launcher: Launcher) -> Launcher:
+    """Have web log in to the embedded database as a role that owns nothing: `SET ROLE NONE` leads nowhere."""
+    if how.settings.database_url is not None:
+        return launcher
+    settings = dataclasses.replace(launcher.settings, database_url=url_at(launcher.sockets, WEB_ROLE))
+    return dataclasses.replace(launcher, settings=settings)
 
 
 def _start_postgres(how: Start, supervisor: Supervisor, account: Account) -> str:

@@ -23,7 +23,7 @@ import asyncpg
 import pytest
 
 from records.store.migrate import upgrade
-from server.adapters.embedded_postgres import APP_ROLE, LOGIN_ROLE, EmbeddedPostgres, Place
+from server.adapters.embedded_postgres import APP_ROLE, LOGIN_ROLE, WEB_ROLE, EmbeddedPostgres, Place
 from server.processes import unprivileged_account
 from tests.fakes.folders import quick
 
@@ -111,7 +111,8 @@ def _external(url: str) -> Cluster:
         cluster.execute(
             make.format(LOGIN_ROLE, "login password 'test'"),
             make.format(APP_ROLE, "nologin"),
-            f"grant {APP_ROLE} to {LOGIN_ROLE}",
+            make.format(WEB_ROLE, "login noinherit password 'test'"),
+            f"grant {APP_ROLE} to {LOGIN_ROLE}, {WEB_ROLE}",
         )
     )
     return cluster

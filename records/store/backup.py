@@ -20,6 +20,7 @@ from sqlalchemy import URL, make_url
 from records.errors import RecordsError
 
 RECORDS, KEYS = "records.dump", "keys.dump"
+UNFINISHED = ".unfinished"
 KEY_TABLES = ("patient_key",)
 # A city's records, dumped or restored over one night.
 TIMEOUT_S = 8 * 3600.0
@@ -72,20 +73,27 @@ async def server_major(url: str) -> int:
 
 
 async def dump(place: Place, folder: Path) -> dict[str, Fingerprint]:
-    """Write both files into a folder; return the fingerprints of what they hold. Raises BackupFailed."""
+    """
+    Write both files into a folder; return the fingerprints of what they hold.
+
+    An older backup in the folder is replaced when both files are whole and on disk, not before. Raises BackupFailed.
+    """
     _make_private(folder)
     async with _snapshot(place.url) as (connection, snapshot):
         apart = [f"--exclude-table-data={table}" for table in KEY_TABLES]
         alone = ["--data-only", *(f"--table={table}" for table in KEY_TABLES)]
         for name, options in ((RECORDS, apart), (KEYS, alone)):
-            path = folder / name
+            path = folder / (name + UNFINISHED)
             await _run(place, "pg_dump", "--format=custom", f"--snapshot={snapshot}", f"--file={path}", *options)
-        return await _fingerprints(connection)
+        fingerprints = await _fingerprints(connection)
+    await asyncio.to_thread(_finish, folder)
+    return fingerprints
 
 
 async def restore(place: Place, folder: Path) -> None:
     """Bring both files into the empty database of `place`. Raises BackupFailed."""
-    options = ("--exit-on-error", "--no-owner", f"--dbname={make_url(place.url).database}")
+    # One transaction a file: what fails half way, of a cut file or a full disk, leaves nothing of that file behind.
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={make_url(place.url).database}")
     await _run(place, "pg_restore", *options, f"--role={place.owner}", str(folder / RECORDS))
     await _run(place, "pg_restore", *options, "--data-only", str(folder / KEYS))
 
@@ -179,8 +187,22 @@ def _make_private(folder: Path) -> None:
     """Make the folder and both files before anything is in them: pg_dump would leave them to the umask."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (RECORDS, KEYS):
-        (folder / name).touch(mode=0o600)
-        (folder / name).chmod(0o600)
+        path = folder / (name + UNFINISHED)
+        path.unlink(missing_ok=True)  # of a backup that was cut off
+        path.touch(mode=0o600)
+
+
+def _finish(folder: Path) -> None:
+    for name in (RECORDS, KEYS):
+        with (folder / (name + UNFINISHED)).open("rb") as file:
+            os.fsync(file.fileno())
+    for name in (RECORDS, KEYS):
+        (folder / (name + UNFINISHED)).replace(folder / name)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _environment(url: URL) -> dict[str, str]:

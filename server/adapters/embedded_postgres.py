@@ -28,6 +28,9 @@ SUPERUSER = "postgres"
 LOGIN_ROLE = "teleconsult"
 """Owns the tables; every unit of work becomes APP_ROLE, which only uses them (migrations/protection.py)."""
 APP_ROLE = "teleconsult_app"
+WEB_ROLE = "teleconsult_web"
+"""Logs web in and owns nothing: injected SQL that says `SET ROLE NONE` is no owner, who could take the walls down."""
+OWN_ROLES = (LOGIN_ROLE, WEB_ROLE)
 DATABASE = "teleconsult"
 
 # sockaddr_un holds 108 bytes; the file name takes 17 ("/.s.PGSQL.5432"), and one is the closing zero.
@@ -63,16 +66,20 @@ _PG_HBA = f"""\
 # Written by Teleconsult at every start. No TCP, no trust: only the accounts of pg_ident.conf, over the socket.
 local all {SUPERUSER} peer map=admin
 local all {LOGIN_ROLE} peer map=product
+local all {WEB_ROLE} peer map=product
 """
 
 _BOOTSTRAP = f"""\
 SELECT 'CREATE ROLE {LOGIN_ROLE} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{LOGIN_ROLE}') \\gexec
 SELECT 'CREATE ROLE {APP_ROLE} NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') \\gexec
-GRANT {APP_ROLE} TO {LOGIN_ROLE};
+SELECT 'CREATE ROLE {WEB_ROLE} LOGIN NOINHERIT'
+ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{WEB_ROLE}') \\gexec
+GRANT {APP_ROLE} TO {LOGIN_ROLE}, {WEB_ROLE};
 ALTER ROLE {LOGIN_ROLE} SET statement_timeout = '30s';
 SELECT 'CREATE DATABASE {DATABASE} OWNER {LOGIN_ROLE}'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
 REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
+GRANT CONNECT ON DATABASE {DATABASE} TO {WEB_ROLE};
 """
 
 
@@ -250,7 +257,8 @@ class EmbeddedPostgres:
 
     def _write_access_rules(self) -> None:
         me, runner = my_account().name, self._account.name
-        lines = [f"admin {me} {SUPERUSER}", *(f"product {name} {LOGIN_ROLE}" for name in dict.fromkeys((me, runner)))]
+        runners = dict.fromkeys((me, runner))
+        lines = [f"admin {me} {SUPERUSER}", *(f"product {name} {role}" for name in runners for role in OWN_ROLES)]
         (self.cluster / "pg_hba.conf").write_text(_PG_HBA)
         (self.cluster / "pg_ident.conf").write_text("\n".join(lines) + "\n")
 

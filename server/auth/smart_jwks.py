@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ DEFAULT_LIFE_S = 300.0
 MAX_LIFE_S = 3600.0
 # An unknown kid means that the client rotated; asking more often would let anyone make us hammer the client.
 REFETCH_S = 30.0
+# Whoever knows a client's name makes us ask; a vendor that is down must not pay for that, nor we wait each time.
+FAILED_S = 10.0
 CACHE_SIZE = 200
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -35,6 +38,8 @@ class JwksCache:
 
     session: aiohttp.ClientSession
     _sets: dict[str, _Fetched] = field(default_factory=dict)
+    _failed: dict[str, float] = field(default_factory=dict)
+    _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def keys(self, url: str, kid: str, now: float) -> list[Any]:
         """Give the keys at a registered URL; fetched anew when old, or when none has the kid. Raises InvalidClient."""
@@ -42,11 +47,27 @@ class JwksCache:
         is_stale = found is None or now >= found.until
         is_unknown = found is not None and all(_kid(k) != kid for k in found.keys)
         if found is None or is_stale or (is_unknown and now - found.fetched_at >= REFETCH_S):
-            found = await self._fetch(url, now)
+            found = await self._anew(url, found, now)
+        return found.keys
+
+    async def _anew(self, url: str, known: _Fetched | None, now: float) -> _Fetched:
+        """Fetch once for all who ask at the same time, and not again soon after a failure."""
+        async with self._asking.setdefault(url, asyncio.Lock()):
+            if now < self._failed.get(url, now):
+                raise InvalidClient("the registered JWKS URL cannot be reached")
+            found = self._sets.get(url)
+            if found is not None and found is not known:
+                return found  # somebody before us in the line has just fetched it
+            try:
+                found = await self._fetch(url, now)
+            except InvalidClient:
+                self._failed[url] = now + FAILED_S
+                raise
+            self._failed.pop(url, None)
             if len(self._sets) >= CACHE_SIZE:
                 self._sets.pop(next(iter(self._sets)))
             self._sets[url] = found
-        return found.keys
+            return found
 
     async def _fetch(self, url: str, now: float) -> _Fetched:
         parts = urlsplit(url)
@@ -57,11 +78,19 @@ class JwksCache:
             async with self.session.get(url, timeout=timeout, allow_redirects=False) as response:
                 if response.status != 200:
                     raise InvalidClient("the registered JWKS URL does not answer with a key set")
-                body = await response.content.read(MAX_BYTES + 1)
+                body = await _read(response.content)
                 life_s = _life(response.headers.get("Cache-Control", ""))
         except (aiohttp.ClientError, TimeoutError):
             raise InvalidClient("the registered JWKS URL cannot be reached") from None
         return _Fetched(_keys_in(body), now, now + life_s)
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Read all of it, or one byte more than is allowed: a single read ends with what has arrived."""
+    body = b""
+    while len(body) <= MAX_BYTES and (more := await content.read(MAX_BYTES + 1 - len(body))):
+        body += more
+    return body
 
 
 def _keys_in(body: bytes) -> list[Any]:

@@ -14,10 +14,12 @@ from records.actors import Actor, ActorKind, Purpose
 from records.store import audit_log, backup
 from records.store.database import DEFAULT_TENANT
 from records.store.inspection import inspect
+from records.store.migrate import upgrade
 from server import key_service
 from server.adapters.embedded_postgres import LOGIN_ROLE, SUPERUSER
 from server.adapters.postgres_binaries import find_binaries
 from server.clock import Clock
+from server.commands.prepare import open_keys
 from server.commands.reach import opened, reachable
 from server.config import Settings
 from server.datafolder import RECORDINGS
@@ -25,6 +27,7 @@ from server.faults import StartFault
 from server.oversight import BACKED_UP, DRILLED
 from server.processes import unprivileged_account
 
+CHECKPOINTS = "audit"  # the folder of the audit chain's, in the data folder and in a backup
 ACTOR = Actor(DEFAULT_TENANT, ActorKind.SYSTEM, "backup", Purpose.SYSADMIN, "backup")
 
 
@@ -33,6 +36,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder)
     with reachable(settings) as reached:
         place = _place(settings, reached)
+        _copy_checkpoints(settings.data_dir, folder)  # before the dump: no chain in it is shorter than they say
         if not arguments.drill:
             tables = asyncio.run(backup.dump(place, folder))
             print(f"{sum(each.rows for each in tables.values())} rows of {len(tables)} tables are in {folder}.")
@@ -41,6 +45,13 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             return 0
         _copy_recordings(settings.data_dir, folder)
         return asyncio.run(_drill(reached, place, folder))
+
+
+def _copy_checkpoints(source: Path, target: Path) -> None:
+    """Copy the signed checkpoints of the audit chain, without which a chain that was rewritten looks sound."""
+    for file in sorted((source / CHECKPOINTS).glob("*.checkpoints")):
+        (target / CHECKPOINTS).mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copy2(file, target / CHECKPOINTS / file.name)
 
 
 def _copy_recordings(source: Path, target: Path) -> None:
@@ -65,7 +76,8 @@ async def _drill(settings: Settings, place: backup.Place, folder: Path) -> int:
         url = _as(LOGIN_ROLE, restored.url) if place.owner == LOGIN_ROLE else restored.url
         async with opened(dataclasses.replace(settings, database_url=url)) as database:
             found = await inspect(database, ACTOR)
-            report = await audit_log.verify(database, DEFAULT_TENANT, settings.data_dir)
+            # The folder's checkpoints: newer ones sign what came after the dump.
+            report = await audit_log.verify(database, DEFAULT_TENANT, folder)
     faults = [*restored.differences, *found.broken, *([] if report.is_sound else ["the audit chain"])]
     print(f"Dumped in {restored.dump_s:.1f} s, restored {restored.rows} rows in {restored.restore_s:.1f} s, "
           f"opened {found.opened} sealed values, checked {report.entries} audit entries.")  # fmt: skip
@@ -92,6 +104,7 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     Bring a backup into the empty database of a new data folder, in which the operator has put the key file.
 
     Raises:
+        KeyWrong: all is there; put the right key file in its place and start.
         KeyFileInvalid, DatabaseNotEmpty, BackupFailed: nothing was changed, or what was begun is to be thrown away.
     """
     key_service.check(settings)  # first of all: without it nothing that comes back could be read
@@ -107,6 +120,10 @@ async def _restore(settings: Settings, place: backup.Place, folder: Path) -> int
         )
     await backup.restore(place, folder)
     _copy_recordings(folder, settings.data_dir)
+    _copy_checkpoints(folder, settings.data_dir)
+    assert settings.database_url is not None, "inside reachable()"
+    await upgrade(settings.database_url)  # the backup may be of an older program
+    await open_keys(settings)
     async with opened(settings) as database:
         found = await inspect(database, ACTOR)
         report = await audit_log.verify(database, DEFAULT_TENANT, settings.data_dir)

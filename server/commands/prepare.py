@@ -32,10 +32,10 @@ def prepare(settings: Settings) -> None:
     """
     key_service.check(settings)
     migrate(settings)
-    asyncio.run(_open_keys(settings))
+    asyncio.run(open_keys(settings))
 
 
-async def _open_keys(settings: Settings) -> None:
+async def open_keys(settings: Settings) -> None:
     """Better no start than a second key in records that the first one sealed."""
     async with opened(settings) as database:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from server.auth.smart import InvalidClient
-from server.auth.smart_jwks import MAX_BYTES, REFETCH_S, JwksCache
+from server.auth.smart_jwks import FAILED_S, MAX_BYTES, REFETCH_S, JwksCache
 
 
 @dataclass
@@ -23,17 +25,25 @@ class Vendor:
     cache_control: str = "max-age=60"
     body: bytes | None = None
     redirect: str = ""
+    pieces: int = 1
     asked: int = 0
     url: str = ""
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         if self.redirect:
             raise web.HTTPFound(self.redirect)
         headers = {"Cache-Control": self.cache_control}
         if self.body is not None:
             return web.Response(body=self.body, headers=headers)
-        return web.json_response({"keys": [{"kid": kid} for kid in self.kids]}, headers=headers)
+        text = json.dumps({"keys": [{"kid": kid} for kid in self.kids]}).encode()
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        size = -(-len(text) // self.pieces)
+        for start in range(0, len(text), size):
+            await response.write(text[start : start + size])
+            await asyncio.sleep(0)
+        return response
 
 
 @pytest.fixture
@@ -82,6 +92,25 @@ class TestCache:
         await kids(cache, vendor, "a", 0.0)
         vendor.kids = ["a", "b"]
         assert await kids(cache, vendor, "b", REFETCH_S) == ["a", "b"]
+
+    async def test_an_answer_in_pieces_is_read_to_its_end(self, vendor: Vendor, cache: JwksCache) -> None:
+        vendor.pieces = 40
+        vendor.kids = [f"key-{n}" for n in range(200)]
+        assert await kids(cache, vendor, "key-199", 0.0) == vendor.kids
+
+    async def test_many_who_ask_at_once_make_one_request(self, vendor: Vendor, cache: JwksCache) -> None:
+        vendor.cache_control = "no-store"
+        found = await asyncio.gather(*(kids(cache, vendor, "a", 0.0) for _ in range(20)))
+        assert (found, vendor.asked) == ([["a"]] * 20, 1)
+
+    async def test_a_vendor_that_fails_is_left_alone_for_a_while(self, vendor: Vendor, cache: JwksCache) -> None:
+        vendor.body = b"out of order"
+        for now in (0.0, FAILED_S - 0.1):
+            with pytest.raises(InvalidClient):
+                await kids(cache, vendor, "a", now)
+        assert vendor.asked == 1
+        vendor.body = None
+        assert await kids(cache, vendor, "a", FAILED_S) == ["a"]
 
     async def test_strange_kids_do_not_make_us_hammer_the_vendor(self, vendor: Vendor, cache: JwksCache) -> None:
         for n in range(50):

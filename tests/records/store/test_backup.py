@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 from records.erasure import ErasureBasis
 from records.errors import KeyDestroyed
 from records.store.audit_log import verify, write_checkpoint
-from records.store.backup import BackupFailed, Place, drill, dump, restore, server_major
+from records.store.backup import BackupFailed, Place, drill, dump, has_tables, restore, server_major
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.inspection import inspect
 from records.store.key_file import load_keyring
@@ -63,6 +63,49 @@ class TestDrill:
     async def test_failure_is_told_in_the_programs_words(self, store: Store, place: Place, tmp_path: Path) -> None:
         with pytest.raises(BackupFailed, match="pg_restore"):
             await restore(place, tmp_path)
+
+
+def failing(place: Place, folder: Path, program: str, limit: str) -> Place:
+    """PostgreSQL's programs, one of which meets a full disk: a limit of the shell stops its writing half way."""
+    folder.mkdir()
+    for each in ("pg_dump", "pg_restore"):
+        script = f"#!/bin/sh\n{limit if each == program else ':'}\nexec {place.programs}/{each} \"$@\"\n"
+        (folder / each).write_text(script)
+        (folder / each).chmod(0o755)
+    return Place(folder, place.url, place.owner)
+
+
+class TestInterrupted:
+    """What is cut off leaves the backup of yesterday, and nothing half restored."""
+
+    async def test_a_full_disk_leaves_the_older_backup_whole(self, store: Store, place: Place, tmp_path: Path) -> None:
+        backup = store.folder / "backup"
+        await store.patient()
+        await dump(place, backup)
+        before = {path.name: path.read_bytes() for path in backup.iterdir()}
+        await store.patient()
+        with pytest.raises(BackupFailed):
+            await dump(failing(place, tmp_path / "programs", "pg_dump", "ulimit -c 0; ulimit -f 20"), backup)
+        assert {name: (backup / name).read_bytes() for name in before} == before
+        await dump(place, backup)  # and the next one takes its place
+        assert {path.name for path in backup.iterdir()} == set(before)
+
+    @pytest.mark.parametrize("name", ["records.dump", "keys.dump"])
+    @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+    async def test_a_cut_file_is_told_and_nothing_of_it_is_there(
+        self, store: Store, place: Place, empty_database_url: str, cluster: object, name: str, kept: float
+    ) -> None:
+        for _ in range(3):
+            await store.patient()
+        await dump(place, store.folder / "backup")
+        path = store.folder / "backup" / name
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+        admin: Url = cluster.admin  # type: ignore[attr-defined]  # tests.conftest.Cluster
+        target = Place(place.programs, admin(name_of(empty_database_url)), place.owner)
+        with pytest.raises(BackupFailed):
+            await restore(target, store.folder / "backup")
+        if name == "records.dump":
+            assert not await has_tables(target)
 
 
 class TestErasedStaysErased:
