@@ -15,7 +15,7 @@ from records.store.unit import Unit
 from server.auth.access import Gate
 from server.auth.principals import LinkHolder, LinkRole, Principal, Staff, StaffRole, system_actor
 from server.http import cookies
-from server.keys import DATABASE
+from server.keys import DATABASE, SETTINGS
 
 STAFF_IDLE_S = 15 * 60  # HIPAA 164.312(a)(2)(iii) names no figure; 15 min is the field's (security.md §13, 8)
 STAFF_ABSOLUTE_S = 12 * 3_600  # ASVS 7.3.2: a shift
@@ -39,7 +39,7 @@ async def principal_of(app: web.Application, jar: Mapping[str, str], gate: Gate,
         Gate.EITHER: (cookies.SESSION, cookies.VISIT),
     }.get(gate, ())
     for base in bases:
-        token = cookies.read(jar, base)
+        token = cookies.read(jar, base, app[SETTINGS].is_secure)
         found = None if token is None else await find(app[DATABASE], token, request_id)
         if isinstance(found, Staff if base == cookies.SESSION else LinkHolder):
             return found

@@ -22,9 +22,9 @@ def name(base: str, is_https: bool) -> str:
     return f"__Host-{base}" if is_https else base
 
 
-def read(cookies: Mapping[str, str], base: str) -> str | None:
-    """Return a cookie's value. The prefixed one wins: no other host and no plain-http page can have set it."""
-    return cookies.get(f"__Host-{base}") or cookies.get(base)
+def read(cookies: Mapping[str, str], base: str, is_https: bool) -> str | None:
+    """Return a cookie's value. On https the prefixed one alone: another host of the domain can set any other."""
+    return cookies.get(name(base, is_https))
 
 
 def put(response: web.StreamResponse, base: str, value: str, is_https: bool, max_age_s: int | None = None) -> None:
@@ -39,9 +39,9 @@ def drop(response: web.StreamResponse, base: str, is_https: bool) -> None:
     response.del_cookie(name(base, is_https), path="/", httponly=True, samesite="Lax", secure=is_https)
 
 
-def browser_of(cookies: Mapping[str, str]) -> str | None:
+def browser_of(cookies: Mapping[str, str], is_https: bool) -> str | None:
     """Return the browser's random value, or None when it has none of ours."""
-    value = read(cookies, BROWSER)
+    value = read(cookies, BROWSER, is_https)
     return value if value is not None and _BROWSER_VALUE.fullmatch(value) else None
 
 

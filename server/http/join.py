@@ -15,7 +15,7 @@ routes = web.RouteTableDef()
 @routes.post("/api/join")
 async def join(request: web.Request) -> web.StreamResponse:
     """Redeem a join link. The browser's own value decides whether it is the same browser that comes again."""
-    browser = cookies.browser_of(request.cookies) or cookies.new_browser()
+    browser = cookies.browser_of(request.cookies, is_https(request)) or cookies.new_browser()
     bearer = cookies.binding(browser)
     now = request.app[CLOCK].now()
     joined = await links.join(request.app[DATABASE], request[BODY]["token"], bearer, request[REQUEST_ID], now)

@@ -115,7 +115,7 @@ async def landing(request: web.Request) -> web.StreamResponse:
 async def visit(request: web.Request) -> web.StreamResponse:
     """The patient's page. It never touches the link; it gives the browser the value that a link is then bound to."""
     response = _answer(request, "visit.html", "no-store")
-    if request.method == "GET" and cookies.browser_of(request.cookies) is None:
+    if request.method == "GET" and cookies.browser_of(request.cookies, is_https(request)) is None:
         cookies.put(response, cookies.BROWSER, cookies.new_browser(), is_https(request), cookies.BROWSER_LIFE_S)
     return response
 

@@ -20,12 +20,12 @@ routes = web.RouteTableDef()
 async def log_in(request: web.Request) -> web.StreamResponse:
     """Log in. The session that the browser had before ends: its id is never reused."""
     body = request[BODY]
-    browser = cookies.browser_of(request.cookies) or cookies.new_browser()
+    browser = cookies.browser_of(request.cookies, is_https(request)) or cookies.new_browser()
     attempt = accounts.Attempt(
         body["email"], body["password"], cookies.binding(browser), address_of(request), request[REQUEST_ID]
     )
     accepted = await accounts.log_in(request.app[DATABASE], request.app[PASSWORDS], attempt)
-    older = cookies.read(request.cookies, cookies.SESSION)
+    older = cookies.read(request.cookies, cookies.SESSION, is_https(request))
     if older is not None:
         await sessions.revoke(request.app[DATABASE], older, request[REQUEST_ID])
     account = accepted.account
@@ -56,7 +56,7 @@ async def who(request: web.Request) -> web.StreamResponse:
 @routes.delete("/api/session")
 async def log_out(request: web.Request) -> web.StreamResponse:
     """Log out: the session ends on the server, the browser forgets what it kept of this site."""
-    token = cookies.read(request.cookies, cookies.SESSION)
+    token = cookies.read(request.cookies, cookies.SESSION, is_https(request))
     assert token is not None, "the gate found a session by it"
     await sessions.revoke(request.app[DATABASE], token, request[REQUEST_ID])
     response = web.Response(status=204, headers={"Clear-Site-Data": '"cache"'})

@@ -52,6 +52,14 @@ class TestHttps:
         assert sorted(cookie.partition("=")[0] for cookie in cookies) == ["__Host-browser", "__Host-session"]
         assert all("Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie for cookie in cookies)
 
+    async def test_a_cookie_that_another_host_of_the_domain_may_have_set_is_nobodys(self, clinic: Clinic) -> None:
+        """evil.clinic.example can set `session` for all of clinic.example, but nothing that begins with __Host-."""
+        cookies = (await log_in(clinic)).headers.getall("Set-Cookie")  # type: ignore[attr-defined]  # a multidict
+        cookie = next(each for each in cookies if each.startswith("__Host-session")).partition(";")[0]
+        stranger = await clinic.person()
+        for sent, status in ((cookie, 200), (cookie.removeprefix("__Host-"), 401)):
+            assert (await stranger.get("/api/session", Cookie=sent)).status == status
+
     @pytest.mark.parametrize("path", ["/", "/visit", "/api/config", "/nothing", "/static/api.js"])
     async def test_browsers_are_told_to_stay_on_tls_for_a_year(self, clinic: Clinic, path: str) -> None:
         answer = await (await clinic.person()).get(path)
