@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from records.errors import RecordsError
 from server.config import Settings, read_settings
@@ -138,7 +139,8 @@ def _keys(settings: Settings, arguments: Arguments) -> int:
 
 def _keys_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["rotate", "retire"])
-    parser.add_argument("level", choices=["file", "tenant", "index", "signing"])
+    parser.add_argument("level", choices=["file", "tenant", "patient", "index", "signing"])
+    parser.add_argument("--id", type=UUID, metavar="PATIENT", help="whose key, for the level patient")
 
 
 def _staff(settings: Settings, arguments: Arguments) -> int:

@@ -25,6 +25,7 @@ from records.crypto.keyring import (
     root_context,
     wrap_patient_key,
 )
+from records.errors import KeyDestroyed, NotFound
 from records.store.database import Database
 from records.store.keys import ROOT_KINDS
 from records.store.resource_rotation import drop_resource_tokens, reindex_resources, resources_behind
@@ -90,7 +91,7 @@ class Rotation:
     async def sweep_tenant(self) -> Step:
         """Move one batch of patient keys, and the tenant's own columns, to the newest tenant key."""
         async with self._unit() as unit:
-            roots = await unit.keys.root(tenant_key.name)
+            roots = await unit.keys.root(tenant_key.name, reload=True)  # another process may have added the newest
             stale = patient_key.c.tenant_key_version < roots.current.version
             rows = (await unit.connection.execute(
                 select(patient_key).where(stale).limit(BATCH).with_for_update(skip_locked=True)
@@ -102,9 +103,14 @@ class Rotation:
         return Step(done, left)
 
     async def rotate_patient(self, patient_id: UUID) -> Step:
-        """Give a patient a new data key, and seal everything of theirs with it."""
+        """Give a patient a new data key, and seal everything of theirs with it. Raises NotFound, KeyDestroyed."""
         async with self._unit() as unit:
-            await unit.connection.execute(select(patient.c.id).where(patient.c.id == patient_id).with_for_update())
+            locked = select(patient.c.erased_at).where(patient.c.id == patient_id).with_for_update()
+            row = (await unit.connection.execute(locked)).one_or_none()
+            if row is None:
+                raise NotFound("patient")
+            if row.erased_at is not None:
+                raise KeyDestroyed("this patient was erased; nothing is left to seal")
             await unit.keys.create_patient(patient_id, unit.now)
             done = await self._reseal_patient(unit, patient_id)
             await unit.audit.record("C", "patient_key", patient_id=patient_id)
@@ -119,7 +125,7 @@ class Rotation:
     async def sweep_index(self) -> Step:
         """Write one batch of patients' and resources' tokens, and all accounts', under the newest index key too."""
         async with self._unit() as unit:
-            newest = (await unit.keys.root(index_key.name)).current
+            newest = (await unit.keys.root(index_key.name, reload=True)).current
             behind = _without_tokens_of(newest.version)
             ids = (await unit.connection.execute(behind.limit(BATCH))).scalars().all()
             for patient_id in ids:

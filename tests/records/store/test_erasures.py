@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from records.erasure import ErasureBasis
-from records.errors import AccessDenied, KeyDestroyed, LegalHold, NotFound, RetentionNotOver
+from records.errors import AccessDenied, CannotOpen, KeyDestroyed, LegalHold, NotFound, RetentionNotOver
 from records.store.audit_log import verify
 from records.store.database import DEFAULT_TENANT
 from records.store.erasure_watch import ErasureWatch
+from records.store.rotation import SETTLED_AFTER, Rotation
 
 from .conftest import SYSTEM, Store, doctor
 
@@ -41,6 +42,37 @@ class TestOtherProcesses:
             async with other.unit(SYSTEM) as unit:
                 await unit.patients.get(patient_id)
         await other.close()
+
+
+class TestWhatRemains:
+    """A wrapped key in an old backup, in WAL or in a dead row outlives an erasure; a new tenant key ends it."""
+
+    async def test_a_stolen_key_row_opens_until_the_tenant_key_is_rotated_and_retired(self, store: Store) -> None:
+        visit = await store.visit()
+        patient_id = visit.patient_id
+        async with store.database.unit(SYSTEM) as unit:
+            (row,) = (await unit.connection.execute(text("select * from patient_key"))).mappings()
+        await erase(store, patient_id, ErasureBasis.GDPR_ARTICLE_17)
+        await self._put_back(store, dict(row))
+        async with store.database.unit(SYSTEM) as unit:
+            assert (await unit.patients.get(patient_id)).name  # so key copies must expire, as the README says
+            await unit.connection.execute(text("delete from patient_key"))
+        rotation = Rotation(store.database, SYSTEM)
+        await rotation.add("tenant_key")
+        await rotation.sweep_tenant()
+        store.clock.advance(SETTLED_AFTER.total_seconds() + 1)
+        assert await rotation.retire("tenant_key") == 1
+        await self._put_back(store, dict(row))
+        store.database.keyring.cache.forget()
+        with pytest.raises(CannotOpen):
+            async with store.database.unit(SYSTEM) as unit:
+                await unit.patients.get(patient_id)
+
+    async def _put_back(self, store: Store, row: dict[str, object]) -> None:
+        columns = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.connection.execute(text(f"insert into patient_key ({columns}) values ({values})"), row)
 
 
 class TestRefusals:

@@ -1,13 +1,14 @@
 """records/README.md "Rotation": every key level, online, with no failed read."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from records.classes import DataClass, columns_of
-from records.errors import CannotOpen
+from records.erasure import ErasureBasis
+from records.errors import CannotOpen, KeyDestroyed, NotFound
 from records.store.accounts import NewAccount
 from records.store.database import Database
 from records.store.key_file import drop_old_keys, load_keyring, rotate_key_file
@@ -114,6 +115,14 @@ class TestPatientKey:
         patient_id = await filled(store)
         await Rotation(store.database, SYSTEM).rotate_patient(patient_id)
         assert await versions_in_use(store) == {2}
+
+    async def test_nobody_and_an_erased_patient_get_no_key(self, store: Store) -> None:
+        patient_id = await store.patient()
+        async with store.database.unit(SYSTEM) as unit:
+            await unit.erasures.erase(patient_id, ErasureBasis.GDPR_ARTICLE_17)
+        for nobody, error in ((uuid4(), NotFound), (patient_id, KeyDestroyed)):
+            with pytest.raises(error):
+                await Rotation(store.database, SYSTEM).rotate_patient(nobody)
 
     async def test_another_process_with_the_old_key_cached_reads_on(self, store: Store) -> None:
         patient_id = await filled(store)
