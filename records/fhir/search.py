@@ -482,6 +482,8 @@ def _has(draft: Draft, name: str, value: str, depth: int) -> Clause:
     if len(parts) != 4 or parts[1] not in SERVED_TYPES:
         raise BadSearch("_has is _has:Type:reference:parameter=value")
     _, type_, reference, inner_name = parts
+    if type_ == "AuditEvent":
+        raise NotSupported("AuditEvents are searched by themselves: AuditEvent?patient=… or ?entity=…")
     parameter = parameters(type_).get(reference)
     if parameter is None or parameter.kind != "reference":
         raise BadSearch(f"{printable(reference)} is no reference parameter of {type_}")

@@ -104,6 +104,8 @@ def _set_include(draft: Draft, name: str, value: str) -> None:
         return
     source, _, rest = value.partition(":")
     code, _, target = rest.partition(":")
+    if source == "AuditEvent":
+        raise NotSupported("AuditEvents are searched by themselves: AuditEvent?patient=… or ?entity=…")
     if source not in SERVED_TYPES or (target and not is_resource_type(target)):
         raise BadSearch(f"{name.split(':')[0]} is Type:reference or Type:reference:TargetType")
     codes = [c for c, p in parameters(source).items() if p.kind == "reference"] if code == "*" else [code]

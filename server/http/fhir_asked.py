@@ -19,7 +19,7 @@ from records.fhir.dates import parse as parse_date
 from records.fhir.errors import NoSuchInteraction, ResourceUnknown
 from records.fhir.transaction import Step
 from records.store.unit import Unit
-from server.http.fhir_call import Call, Handler, answer
+from server.http.fhir_call import FHIR_JSON, Call, Handler, answer
 from server.http.fhir_operations import everything
 from server.http.fhir_read import history, history_of_system, history_of_type, read, read_version
 from server.http.fhir_search import search, search_compartment, search_system
@@ -97,6 +97,7 @@ async def asked(call: Call, step: Step, unit: Unit | None = None) -> web.Respons
 
 def _headers(call: Call, step: Step) -> Mapping[str, str]:
     found = CIMultiDict((name, value) for name, value in call.request.headers.items() if name.title() not in _OWN)
+    found["Accept"] = FHIR_JSON  # a Binary inside a Bundle is a resource
     if step.if_none_match:
         found["If-None-Match"] = step.if_none_match
     if since := parse_date(step.if_modified_since):

@@ -214,7 +214,8 @@ def fhir(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamRespon
 
     async def route(request: web.Request) -> web.StreamResponse:
         try:
-            _check_accept(request)
+            if not _may_be_bytes(request):
+                _check_accept(request)
             slots = request.app[IN_WORK]
             if slots.locked():
                 raise TooManyAtOnce("the server is busy; send the same request again")
@@ -245,7 +246,8 @@ def open_to_all(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Ca
 
 def _pretty(request: web.Request, response: web.Response) -> web.Response:
     """Indent the answer for whoever reads it in a browser (FHIR R4 §3.1.0.1.11)."""
-    if request.query.get("_pretty") == "true" and isinstance(response.body, bytes) and response.body:
+    is_json = response.content_type == FHIR_JSON
+    if is_json and request.query.get("_pretty") == "true" and isinstance(response.body, bytes) and response.body:
         response.body = text.pretty(response.body)
     return response
 
@@ -268,6 +270,13 @@ def _check_accept(request: web.Request) -> None:
         check_format(wanted)
     elif not any(map(_is_spoken, request.headers.get("Accept", "*/*").split(","))):
         raise NotAcceptable(_SPOKEN)
+
+
+def _may_be_bytes(request: web.Request) -> bool:
+    """A Binary is read in its own format too, which fhir_binary.py checks."""
+    named = request.match_info
+    is_one = "id" in named and ("version" in named or "_history" not in request.path)
+    return is_one and named.get("type") == "Binary" and request.method in _READING and "_format" not in request.query
 
 
 def check_format(wanted: str) -> None:

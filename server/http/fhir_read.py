@@ -19,6 +19,7 @@ from records.store.pages import Page
 from records.store.resource_history import HistoryQuery
 from records.store.resource_rows import Stored
 from server.http.fhir_audit import read_audit_event
+from server.http.fhir_binary import as_bytes, wants_bytes
 from server.http.fhir_call import VERSION_TAG, Call, answer, version_headers
 from server.http.fhir_search import parameters_of
 
@@ -51,6 +52,8 @@ def _resource(call: Call, found: Stored) -> web.Response:
     headers = version_headers(found)
     if _has_newest(call, found):
         return web.Response(status=304, headers=headers)
+    if wants_bytes(call):
+        return as_bytes(call, call.shown(found), headers)
     summary = call.request.query.get("_summary", "false")
     if summary not in ("true", "text", "data", "false"):
         raise BadSearch("_summary of one resource is true, text, data or false")

@@ -29,6 +29,7 @@ from records.fhir.transaction import refuse_criteria
 from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
+from server.http.fhir_binary import binary_of, is_sent_as_bytes
 from server.http.fhir_call import Call, answer, outcome, version_headers
 from server.http.fhir_provenance import is_given, keep
 
@@ -213,7 +214,7 @@ async def match(call: Call, unit: Unit, type_: str, criteria: Sequence[tuple[str
 
 async def checked_resource(call: Call, type_: str, id_: str | None = None) -> Json:
     """Give the body as a valid resource of the type, with the URL's id. Raises BadRequest, Invalid."""
-    resource = await call.resource()
+    resource = await (binary_of(call, id_) if is_sent_as_bytes(call, type_) else call.resource())
     if resource["resourceType"] != type_:
         raise BadRequest(f"the URL is for {type_}, the body is another type", path="resourceType")
     if id_ is not None and resource.get("id") != id_:

@@ -77,6 +77,11 @@ class TestLeftOut:
         assert his("GET", "/AuditEvent?policy=x", Prefer=STRICT).status == 400
         assert len(entries(his("GET", "/AuditEvent?policy=x"), "outcome")) == 1
 
+    @pytest.mark.parametrize("query", ["_has:AuditEvent:entity:action=R", "_revinclude=AuditEvent:entity"])
+    def test_audit_events_are_not_reached_from_others(self, his: Caller, query: str) -> None:
+        reply = his("GET", f"/Patient?{query}")
+        assert (reply.status, reply.json["issue"][0]["code"]) == (400, "not-supported")
+
     def test_a_named_query_of_an_unknown_type(self, his: Caller) -> None:
         assert his("GET", "/List?_id=x").status == 404
 
