@@ -16,6 +16,7 @@ from typing import Any
 
 from records.fhir.coded import coded_texts
 from records.fhir.dates import Interval, parse
+from records.fhir.errors import TooCostly
 from records.fhir.model import SearchParameter
 from records.fhir.parameters import Source, candidates, concrete, indexed, parameters, sources, walk
 
@@ -54,7 +55,7 @@ class Index:
 
 
 def index_of(resource: Json, own_base: str = "", content: bytes = b"") -> Index:
-    """Give the index rows of a valid resource; `content` is its compact text where that is at hand."""
+    """Give the index rows of a valid resource; `content` is its compact text where it is at hand. Raises TooCostly."""
     type_ = resource["resourceType"]
     index = Index(coded=coded_texts(resource, content), own_base=own_base)
     _walk(index, _plan(type_), resource)
@@ -138,6 +139,8 @@ def _walk(index: Index, plan: _Plan, node: Json) -> None:
         child = children.get(name)
         if child is None or value is None:
             continue
+        if type(value) is list and len(value) + len(index.tokens) > MAX_ENTRIES:  # before seconds are spent on rows
+            raise TooCostly(f"the resource needs more than {MAX_ENTRIES} index entries; split it")
         for item in value if type(value) is list else (value,):
             if item is None:
                 continue

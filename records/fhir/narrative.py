@@ -111,7 +111,7 @@ _ATTRIBUTES = frozenset(
 _FORBIDDEN_VALUES = ("javascript:", "data:text", "vbscript:", "expression(")
 # A style may show a picture from beside the resource or out of itself, as HL7's own publisher writes, but not fetch one
 # from elsewhere: that would tell a stranger who reads the record.
-_FETCHING_STYLE = re.compile(r"url\(\s*[\"']?\s*(?!data:image/)(?://|\\|[a-z][a-z0-9+.-]*:)")
+_FETCHING_STYLE = re.compile(r"url\(\s*+[\"']?+\s*+(?!data:image/)(?://|\\|[a-z][a-z0-9+.-]*+:)")
 
 
 class _Refused(Exception):

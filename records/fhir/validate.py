@@ -14,6 +14,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from jsonschema_rs import Draft7Validator, ValidationError
+
 from records.fhir.dates import is_calendar_date
 from records.fhir.errors import Invalid, Issue
 from records.fhir.invariants import DATATYPE_RULES, check_own_rules
@@ -26,6 +28,11 @@ Json = dict[str, Any]
 # A client mends a few faults at a time; more lines only cost us time and memory.
 MAX_ISSUES = 50
 MAX_DEPTH = 60
+# jsonschema-rs gives up at 255 levels; no FHIR resource has a quarter of these.
+MAX_NESTING = 200
+# jsonschema-rs makes all errors before it gives the first: 9 s for an array of 500,000 numbers. Of a larger resource
+# only the first fault of shape is told.
+MAX_VALUES = 5_000
 # `_name` beside a primitive: an id and extensions (FHIR R4 §2.6.2).
 _PRIMITIVE_EXTENSION = TypeModel(
     "Element", {n: type_model("Extension").elements[n] for n in ("id", "extension")}, required=(), choices=()
@@ -78,7 +85,11 @@ def _own_issues(resource: Json, root: str, depth: int) -> Generator[Issue, None,
     """Give what is wrong with one resource; return those inside it."""
     type_ = resource["resourceType"]
     is_shaped = True
-    for issue in _schema_issues(resource, type_, root):
+    values, nesting = _extent(resource)
+    if nesting > MAX_NESTING:
+        yield Issue("too-costly", "the values are nested too deeply", root)
+        return []
+    for issue in _schema_issues(resource, root, only_first=values > MAX_VALUES):
         is_shaped = False
         yield issue
     walk = _Walk(depth)
@@ -91,8 +102,24 @@ def _own_issues(resource: Json, root: str, depth: int) -> Generator[Issue, None,
     return walk.inner
 
 
-def _schema_issues(resource: Json, type_: str, root: str) -> Iterator[Issue]:
-    for error in islice(compiled(type_).iter_errors(resource), MAX_ISSUES):
+def _extent(value: Any) -> tuple[int, int]:
+    """Give how many values there are in one, and in how many levels; levels below MAX_NESTING are not counted."""
+    count, nesting = 0, 0
+    level = [value]
+    while level and nesting <= MAX_NESTING:
+        count, nesting = count + len(level), nesting + 1
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return count, nesting
+
+
+def _schema_issues(resource: Json, root: str, only_first: bool) -> Iterator[Issue]:
+    validator = compiled(resource["resourceType"])
+    for error in _first_error(validator, resource) if only_first else validator.iter_errors(resource):
         path = root + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.instance_path)
         kind = error.kind.name
         if kind == "additionalProperties":
@@ -100,6 +127,13 @@ def _schema_issues(resource: Json, type_: str, root: str) -> Iterator[Issue]:
                 yield Issue("structure", "there is no such element", f"{path}.{_safe(name)}")
         else:
             yield Issue(*_explain(kind, error.schema_path), path)
+
+
+def _first_error(validator: Draft7Validator, resource: Json) -> Iterator[ValidationError]:
+    try:
+        validator.validate(resource)
+    except ValidationError as error:
+        yield error
 
 
 _EXPLANATIONS = {

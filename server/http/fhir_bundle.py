@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from operator import itemgetter
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from records.fhir.interactions import SERVED_TYPES
 from records.fhir.outcome import operation_outcome
 from records.fhir.patch import json_patch
 from records.fhir.search import parse_search
+from records.fhir.search_text import search_pairs
 from records.fhir.transaction import (
     Step,
     conditional_references,
@@ -44,7 +45,7 @@ from records.fhir.validate import MAX_ISSUES, validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_asked import asked
-from server.http.fhir_call import Call, answer, posted, status_of
+from server.http.fhir_call import Call, answer, aside, posted, status_of
 from server.http.fhir_provenance import is_given
 from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 
@@ -71,7 +72,7 @@ async def bundle(call: Call) -> web.Response:
     left_out = unserved(body, call.base) if body.get("type") == "transaction" else {}
     if call.prefer("handling") != "lenient":
         refuse_unserved(left_out)
-    validate(without_resources(body, left_out))
+    await aside(call, validate, without_resources(body, left_out))
     if is_given(call):
         raise NotSupported("put a Provenance for a Bundle's entries into the Bundle; it may name them by fullUrl")
     if body["type"] == "batch":
@@ -186,7 +187,7 @@ async def _referred(call: Call, unit: Unit, reference: str, made: Mapping[str, s
     if type_ not in SERVED_TYPES:
         raise NotSupported("a conditional reference is Type?criteria, of a type that this server serves")
     call.need(type_, "search-type", "s")
-    pairs = parse_qsl(query, keep_blank_values=True)
+    pairs = search_pairs(query)
     if (own := made.get(f"{type_}?{urlencode(sorted(pairs))}")) is not None:
         return own
     search = parse_search(type_, [*pairs, ("_count", "2")], call.around(is_strict=True))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -49,12 +49,15 @@ FHIR_JSON = "application/fhir+json"
 JSON_TYPES = frozenset((FHIR_JSON, "application/json", "application/json+fhir", "text/json"))
 # A transaction of 1,000 resources of 5 kB, twice.
 MAX_BODY = 10 * 1024 * 1024
+# Reading and judging one takes about 20 ms, as long as a call's audio may wait.
+LARGE_BODY = 256 * 1024
 ARRIVAL_S = 30.0
 REASON_HEADER = "X-Break-Glass-Reason"
 MAX_REASON = 500  # a sentence for the privacy officer
 _RETRY_S = 3
 VERSION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 Json = dict[str, Any]
+T = TypeVar("T")
 Handler = Callable[["Call"], Awaitable[web.Response]]
 
 
@@ -171,7 +174,7 @@ class Call:
     async def body(self) -> Any:
         """Give the JSON value of the body. Raises SyntaxFault, TooCostly, NotSupported."""
         check_json(self.request, PATCH_TYPES)
-        return text.loads(await read_body(self.request))
+        return await aside(self, text.loads, await read_body(self.request))
 
     async def resource(self) -> Json:
         """Give the body as a resource."""
@@ -184,14 +187,14 @@ async def posted(call: Call) -> tuple[Json, bytes]:
         return text.checked(call.sent), b""
     check_json(call.request)
     raw = await read_body(call.request)
-    return text.loads_resource(raw), raw
+    return await aside(call, text.loads_resource, raw), raw
 
 
 _READING = ("GET", "HEAD")
 PATCH_TYPES = frozenset(("application/json-patch+json", "application/merge-patch+json"))
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
     """Give the body's bytes, bounded in size and time."""
     chunks: list[bytes] = []
     size = 0
@@ -199,14 +202,21 @@ async def read_body(request: web.Request) -> bytes:
         async with asyncio.timeout(ARRIVAL_S):
             async for chunk in request.content.iter_any():
                 size += len(chunk)
-                if size > MAX_BODY:
-                    raise TooCostly(f"a body has at most {MAX_BODY >> 20} MiB; split the bundle")
+                if size > limit:
+                    raise TooCostly(f"such a body has at most {limit >> 10} KiB; send it in parts")
                 chunks.append(chunk)
     except TimeoutError:
         raise BadRequest("the body did not arrive in time") from None
     except web.RequestPayloadError:
         raise BadRequest("the body is cut or not encoded as its headers say") from None
     return b"".join(chunks)
+
+
+async def aside(call: Call, work: Callable[..., T], *given: Any) -> T:
+    """Run pure work on a request's body; on a large one beside the loop, so that nobody else waits for it."""
+    if call.sent is not None or call.request.content.total_bytes < LARGE_BODY:
+        return work(*given)
+    return await asyncio.to_thread(work, *given)
 
 
 def fhir(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -265,6 +275,9 @@ async def _authenticated(request: web.Request) -> Call:
     return call
 
 
+_ANY_FORMAT = frozenset(("*/*", "*", "application/*", "text/*", "json", ""))  # `*` is what Java's own client sends
+
+
 def _check_accept(request: web.Request) -> None:
     if (wanted := request.query.get("_format")) is not None:
         check_format(wanted)
@@ -291,7 +304,7 @@ _SPOKEN = "this server speaks application/fhir+json only, of FHIR 4.0"
 def _is_spoken(media_range: str) -> bool:
     name, parameters = _media_type(media_range)
     is_refused = re.fullmatch(r"0(\.0*)?", parameters.get("q", "1")) is not None
-    is_known = name in JSON_TYPES or name in ("*/*", "application/*", "json", "")
+    is_known = name in JSON_TYPES or name in _ANY_FORMAT
     return is_known and not is_refused and _is_version(parameters)
 
 

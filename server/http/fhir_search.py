@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ from records.fhir.interactions import COMPARTMENTS, INTERACTIONS, SERVED_TYPES
 from records.fhir.query import Query
 from records.fhir.search import Surroundings, left_out_entries, parse_searches
 from records.fhir.search_draft import printable
+from records.fhir.search_text import search_pairs
 from records.store.pages import Page
 from records.store.resource_rows import Stored
 from records.store.search_run import SearchResult
@@ -21,6 +22,8 @@ from records.store.unit import Unit
 from server.http.fhir_audit import search_audit_events
 from server.http.fhir_call import Call, answer, check_format, read_body
 
+# A search in a form may be longer than an address, not than any that a client has reason to send.
+MAX_FORM = 256 * 1024
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -96,20 +99,18 @@ def _types(call: Call, pairs: Pairs, candidates: Collection[str]) -> list[str]:
 
 async def parameters_of(call: Call) -> Pairs:
     """Give the search parameters of URL and form, as they were sent."""
-    pairs = list(parse_qsl(call.request.rel_url.raw_query_string, keep_blank_values=True))
+    pairs = search_pairs(call.request.rel_url.raw_query_string)
     if call.request.method == "POST":
-        body = await read_body(call.request)  # an empty one may say what it likes: the criteria stand in the URL
+        body = await read_body(call.request, MAX_FORM)  # an empty one may say what it likes: the URL has the criteria
         if body and call.request.content_type != "application/x-www-form-urlencoded":
             raise UnsupportedBody("send application/x-www-form-urlencoded")
         try:
-            pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
-        except (UnicodeDecodeError, ValueError):
-            raise BadSearch("the form cannot be read") from None
+            pairs += search_pairs(body.decode())
+        except UnicodeDecodeError:
+            raise BadSearch("the form is not UTF-8") from None
         for name, value in pairs:
             if name == "_format":
                 check_format(value)
-    if any("\0" in name + value for name, value in pairs):
-        raise BadSearch("U+0000 is no character of a search")
     return tuple(pairs)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -19,10 +18,11 @@ from records.fhir.errors import (
     ResourceUnknown,
 )
 from records.fhir.identity import key_owner, patient_id_of
+from records.fhir.search_text import search_pairs
 from records.fhir.validate import find_issues
 from records.store.resource_rows import Stored
 from records.store.unit import Unit
-from server.http.fhir_call import Call, check_json, outcome, read_body
+from server.http.fhir_call import Call, aside, check_json, outcome, read_body
 from server.http.fhir_write import refuse_part
 
 Json = dict[str, Any]
@@ -50,11 +50,12 @@ async def validate(call: Call) -> web.Response:
         current, refusal = await _current(call, unit, asked)
         if asked.resource is None and asked.mode != "delete":
             asked = await _stored(asked, current, refusal)
-    return outcome(200, list(_findings(call, asked, current, refusal)))
+    findings = await aside(call, lambda: list(_findings(call, asked, current, refusal)))
+    return outcome(200, findings)
 
 
 async def _asked(call: Call) -> _Asked:
-    given = dict(parse_qsl(call.request.rel_url.raw_query_string))
+    given = dict(search_pairs(call.request.rel_url.raw_query_string))
     resource = await _sent(call)
     if resource is not None and resource["resourceType"] == "Parameters":
         given, resource = {**given, **_values(resource)}, _parameter(resource)
@@ -80,7 +81,7 @@ async def _sent(call: Call) -> Json | None:
     if not body.strip():
         return None
     check_json(call.request)
-    return text.loads_resource(body)
+    return await aside(call, text.loads_resource, body)
 
 
 def _values(body: Json) -> dict[str, str]:

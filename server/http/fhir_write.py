@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from aiohttp import web
@@ -25,12 +24,13 @@ from records.fhir.patch import json_patch, merge_patch
 from records.fhir.places import TYPES as PLACE_TYPES
 from records.fhir.places import is_redacted
 from records.fhir.search import parse_search
+from records.fhir.search_text import search_pairs
 from records.fhir.transaction import refuse_criteria
 from records.fhir.validate import validate
 from records.store.resources import Page, Stored, Write
 from records.store.unit import Unit
 from server.http.fhir_binary import binary_of, is_sent_as_bytes
-from server.http.fhir_call import Call, answer, outcome, version_headers
+from server.http.fhir_call import Call, answer, aside, outcome, version_headers
 from server.http.fhir_provenance import is_given, keep
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ async def create(call: Call) -> web.Response:
     """POST [type]; with If-None-Exist or a query string only when nothing matches."""
     call.supports(call.type, "create")
     resource = await checked_resource(call, call.type)
-    criteria = parse_qsl(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
+    criteria = search_pairs(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
     shared = None if criteria or is_given(call) else call.asks("create", resource={**resource, "id": str(uuid4())})
     if shared is not None and (created := await call.database.resource_groups.create(shared)) is not None:
         return written(call, created)
@@ -190,7 +190,7 @@ def _deleted(call: Call, stored: Stored | None) -> web.Response:
 
 def criteria_of(call: Call) -> list[tuple[str, str]]:
     """Give the search criteria in the URL."""
-    pairs = parse_qsl(call.request.rel_url.raw_query_string, keep_blank_values=True)
+    pairs = search_pairs(call.request.rel_url.raw_query_string)
     return [(n, v) for n, v in pairs if n not in _NO_CRITERIA]
 
 
@@ -219,7 +219,7 @@ async def checked_resource(call: Call, type_: str, id_: str | None = None) -> Js
         raise BadRequest(f"the URL is for {type_}, the body is another type", path="resourceType")
     if id_ is not None and resource.get("id") != id_:
         raise BadRequest("the id in the body must be the one in the URL", path=f"{type_}.id")
-    validate(resource)
+    await aside(call, validate, resource)
     refuse_part(resource)
     refuse_criteria(resource)
     return resource

@@ -20,6 +20,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from yarl import URL
 
 from records.actors import Actor, ActorKind, Purpose
 from records.store.database import DEFAULT_TENANT, Database
@@ -224,14 +225,14 @@ class Caller:
     server: Hospital
     token: str
 
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+    def __call__(self, method: str, path: str | URL, body: Any = None, **headers: str) -> Reply:
         return self.server.call(self.send(method, path, body, headers))
 
-    async def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
+    async def send(self, method: str, path: str | URL, body: Any, headers: dict[str, str]) -> Reply:
         sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/fhir+json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes | str | io.BytesIO | None) else json.dumps(body)
-        url = path if path.startswith("http") else f"{self.server.base}{path}"
+        url = path if isinstance(path, URL) or path.startswith("http") else f"{self.server.base}{path}"
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, url, data=data, headers=sent) as response,

@@ -173,6 +173,14 @@ class TestReferencesByCriteria:
         assert reply.status == 412
         assert [i["expression"] for i in reply.json["issue"]] == [[f"Bundle.entry[{n}].resource"] for n in (1, 2, 3)]
 
+    def test_there_is_an_end_to_them(self, fhir: Caller) -> None:
+        """18,000 fit into 1 MB, each a search."""
+        many = [{"reference": f"Patient?identifier=urn:x|{n}"} for n in range(600)]
+        reply = fhir(
+            "POST", "", sent(transaction(entry(1, observation(1) | {"focus": many, "encounter": {"display": "x"}})))
+        )
+        assert (reply.status, reply.json["issue"][0]["code"]) == (413, "too-costly")
+
     def test_a_write_s_criteria_are_named_too(self, fhir: Caller) -> None:
         wrong = entry(1, patient(), method="PUT", url="Patient?nonsense=1")
         reply = fhir("POST", "", sent(transaction(wrong)))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.conftest import Cluster, _database
 from tests.fakes.hospital import Caller, Hospital, HospitalKey, hospital
@@ -79,6 +80,22 @@ class TestHeaders:
         reply = fhir("GET", "/Patient/p", Accept=accept)
         assert (reply.status, reply.headers["Content-Type"]) == (200, "application/fhir+json; charset=utf-8")
 
+    @pytest.mark.parametrize("accept", ["*", "application/FHIR+JSON", "text/*", "text/html, *; q=.2, */*; q=.2"])
+    def test_accept_of_odd_libraries(self, fhir: Caller, accept: str) -> None:
+        assert fhir("GET", "/Patient/p", Accept=accept).status == 200
+
+    @pytest.mark.parametrize(
+        "wanted",
+        ["json", "JSON", "", "text/json", "application/json;charset=utf-8", "application/fhir%2Bjson",
+         "application/fhir+json", "application/fhir%2Bjson;%20fhirVersion=4.0"],
+    )  # fmt: skip
+    def test_format(self, fhir: Caller, wanted: str) -> None:
+        assert fhir("GET", f"/Patient?_id=p&_format={wanted}").ids == ["p"]
+
+    @pytest.mark.parametrize("wanted", ["xml", "application/fhir%2Bxml", "html", "ttl"])
+    def test_other_format_is_406(self, fhir: Caller, wanted: str) -> None:
+        assert fhir("GET", f"/Patient?_id=p&_format={wanted}", Accept="application/json").status == 406
+
     @pytest.mark.parametrize("accept", ["application/fhir+xml", "text/xml", "text/turtle"])
     def test_other_formats_are_406(self, fhir: Caller, accept: str) -> None:
         reply = fhir("GET", "/Patient/p", Accept=accept)
@@ -112,6 +129,70 @@ class TestHeaders:
             assert line.recv(4096).startswith(b"HTTP/1.1 100")
             line.sendall(BODY)
             assert line.recv(4096).startswith(b"HTTP/1.1 201")
+
+
+class TestAddresses:
+    """Searches as they are escaped, or not."""
+
+    @pytest.mark.parametrize(
+        "query",
+        ["identifier=urn:his%7CA%5C%7C1", "identifier=urn:his|A\\|1", "identifier=urn%3Ahis%7Ca%5C%7c1",
+         "family=%E7%8E%8B%5C%2C", "&family=%E7%8E%8B&", "given=a%2Bb", "given=50%2541", "_id=odd&&", "_id=odd&_id=odd",
+         "_id:not=p,x&given=a%2b"],
+    )  # fmt: skip
+    def test_escapes(self, fhir: Caller, query: str) -> None:
+        odd = {"resourceType": "Patient", "id": "odd", "name": [{"family": "王,x|y$z", "given": ["a+b", "50%41"]}],
+               "identifier": [{"system": "urn:his", "value": "A|1"}]}  # fmt: skip
+        assert fhir("PUT", "/Patient/odd", odd).status in (200, 201)
+        assert "odd" in fhir("GET", URL(f"{fhir.server.base}/Patient?{query}", encoded=True)).ids
+        form = {"Content_Type": "application/x-www-form-urlencoded"}
+        assert "odd" in fhir("POST", "/Patient/_search", query.encode(), **form).ids
+
+    def test_gbk_is_refused(self, fhir: Caller) -> None:
+        """Read as UTF-8 it would find nobody, and a conditional create make a second patient."""
+        gbk = "family=%CD%F5"
+        replies = [fhir("GET", URL(f"{fhir.server.base}/Patient?{gbk}", encoded=True)),
+                   fhir("POST", "/Patient", BODY, If_None_Exist=gbk),
+                   fhir("POST", "/Patient/_search", gbk, Content_Type="application/x-www-form-urlencoded")]  # fmt: skip
+        entry = {"resource": PATIENT, "request": {"method": "POST", "url": "Patient", "ifNoneExist": gbk}}
+        replies.append(fhir("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}))
+        assert [r.status for r in replies] == [400] * 4
+        assert all("UTF-8" in r.json["issue"][0]["diagnostics"] for r in replies)
+
+    def test_a_search_too_long_for_an_address(self, fhir: Caller) -> None:
+        form = ("_id=" + ",".join(["p", *(f"none-{n:040d}" for n in range(199))])).encode()
+        assert len(form) > 8_190
+        assert fhir("POST", "/Patient/_search", form, Content_Type="application/x-www-form-urlencoded").ids == ["p"]
+
+    def test_a_form_has_an_end(self, fhir: Caller) -> None:
+        reply = fhir("POST", "/Patient/_search", b"_id=" + b"\\," * 200_000,
+                     Content_Type="application/x-www-form-urlencoded")  # fmt: skip
+        assert reply.status == 413
+
+
+class TestLines:
+    """HTTP itself, as it was."""
+
+    def asked(self, fhir: Caller, head: str, body: bytes = b"") -> bytes:
+        where = urlsplit(fhir.server.base)
+        sent = head.format(host=where.netloc, token=fhir.token).replace("\n", "\r\n").encode()
+        with socket.create_connection((where.hostname, where.port), timeout=30) as line:
+            line.sendall(sent + body)
+            return line.recv(100)
+
+    def test_http_1_0(self, fhir: Caller) -> None:
+        get = "GET /fhir/Patient/p HTTP/1.0\nauthorization: Bearer {token}\n\n"
+        post = "POST /fhir/Patient HTTP/1.0\nAUTHORIZATION: Bearer {token}\nCONTENT-TYPE: text/json\n"
+        post += f"CONTENT-LENGTH: {len(BODY)}\n\n"
+        assert self.asked(fhir, get).startswith(b"HTTP/1.0 200")
+        assert self.asked(fhir, post, BODY).startswith(b"HTTP/1.0 201")
+
+    def test_chunks(self, fhir: Caller) -> None:
+        head = ("POST /fhir/Patient HTTP/1.1\nHost: {host}\nAuthorization: Bearer {token}\n"
+                "Content-Type: application/fhir+json\nTransfer-Encoding: chunked\n\n")  # fmt: skip
+        pieces = [BODY[n : n + 7] for n in range(0, len(BODY), 7)]
+        body = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
+        assert self.asked(fhir, head, body).startswith(b"HTTP/1.1 201")
 
 
 class TestTokens:

@@ -177,3 +177,29 @@ class TestData:
 
     def test_it_is_small(self) -> None:
         assert DATA.stat().st_size < 1_000_000
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize(
+        ("names", "path"),
+        [([1] * 300_000, "Patient.name[0]"), ([{}] * 300_000, "Patient.name[0]"),
+         ([{"text": "x"}] * 30_000 + [{"family": 1}], "Patient.name[30000].family")],
+        ids=["numbers", "empty", "last"],
+    )  # fmt: skip
+    def test_an_array_of_faults_costs_no_more_than_one(self, names: list[Any], path: str) -> None:
+        """jsonschema-rs would make an error for each before it gives the first: 9 s for 1 MB."""
+        assert find_issues({"resourceType": "Patient", "name": names})[0].path == path
+
+    @pytest.mark.parametrize("depth", [150, 230, 900])
+    def test_deep_nesting_is_a_finding(self, depth: int) -> None:
+        nested: Any = "x"
+        for _ in range(depth):
+            nested = [nested]
+        issues = find_issues({"resourceType": "Patient", "foo": nested, "name": nested})
+        assert {i.code for i in issues} <= {"structure", "too-costly"}
+        assert issues
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize("style", ["url(" + " " * 500_000, ("url(" + " " * 500) * 1_000, "url(" * 200_000])
+    def test_a_style_is_read_once(self, style: str) -> None:
+        div = f'<div xmlns="http://www.w3.org/1999/xhtml" style="{style}">x</div>'
+        assert find_issues({"resourceType": "Patient", "text": {"status": "generated", "div": div}}) == []
