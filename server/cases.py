@@ -13,6 +13,7 @@ from records.store.patients import PatientIdentity
 from records.store.triage_notes import StoredDecision, StoredTriageNote
 from records.store.visit_rows import Transition, Visit
 from server.auth.principals import Staff
+from server.early_warning import news2_now
 from server.queue_rows import age_of
 from server.visits import Progress, Services, progress
 
@@ -56,6 +57,9 @@ async def _case(services: Services, staff: Staff, visit_id: UUID, actor: Actor) 
              "key": each.key.removeprefix(f"{each.seat}/"), "number": each.number}
             for each in readings
         ],
+        "news2": news2_now(at.intake, readings, age_of(identity.birth_date, services.clock.now().date()))
+        if at.may_assist
+        else None,
         "note": note_part(note),
         "history": [_transition(each) for each in history],
     }  # fmt: skip

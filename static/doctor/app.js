@@ -4,6 +4,7 @@
 import { announce, focusHeading } from '../a11y.js';
 import { ApiProblem, codeOf, get, post, remove } from '../api.js';
 import { CallSession } from '../call/session.js';
+import { initialCall } from '../call/state.js';
 import { el, fill, icon, setText } from '../elements.js';
 import { setLanguage, t } from '../i18n/index.js';
 import { CaseView } from './case.js';
@@ -16,7 +17,7 @@ import { showShortcuts } from './shortcuts_dialog.js';
 import { lastFound } from '../media/line_test.js';
 import { prefersSound } from '../media/line_verdict.js';
 import { chime } from '../media/meter.js';
-import { initialConsole, isSeated, newEmergencies, reduceConsole } from './state.js';
+import { initialConsole, isSeated, newEmergencies, reduceConsole, storedMark } from './state.js';
 
 // A staff session ends after 15 min without a call to the server (server/http/README.md); a consultation is work, not idleness.
 const KEEP_SESSION_MS = 4 * 60_000;
@@ -32,6 +33,7 @@ export class ConsoleApp {
   /** @type {CaseView|null} */
   #case = null;
   #view = '';
+  #storedMark = '';
   #work = new AbortController();
 
   constructor() {
@@ -181,6 +183,7 @@ export class ConsoleApp {
     const wanted = isSeated(this.state) ? this.state.openId : null;
     if (this.session && this.session.visitId !== wanted) { this.session.close(); this.session = null; }
     if (!wanted || this.session) return;
+    this.#storedMark = storedMark(initialCall());
     this.session = new CallSession({
       visitId: wanted, mediaOnRing: true, line: lastFound(), audioOnly: prefersSound(lastFound()),
       onState: (call) => this.#callChanged(call), onEnd: () => { this.session = null; void this.reload(); },
@@ -197,6 +200,15 @@ export class ConsoleApp {
       return void this.reload();
     }
     this.#case?.updateCall();
+    this.#readWhatWasStored(call);
+  }
+
+  /** A consent or a reading of the call changes the case: consents, NEWS2. @param {import('../call/state.js').CallState} call */
+  #readWhatWasStored(call) {
+    const mark = storedMark(call);
+    if (mark === this.#storedMark) return;
+    this.#storedMark = mark;
+    void this.reload();
   }
 
   async #refreshSession() {

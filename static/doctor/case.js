@@ -4,7 +4,7 @@
 import { el, fill, icon, setText } from '../elements.js';
 import { problemText, t } from '../i18n/index.js';
 import { CallPanel } from './call_panel.js';
-import { drawHistory, drawIdentity, drawIntake, ReadingsPanel } from './chart.js';
+import { drawHistory, drawIdentity, drawIntake, identityChecks, ReadingsPanel } from './chart.js';
 import { claimBar } from './claim.js';
 import { InvitePanel } from './invite.js';
 import { levelBadge } from './level.js';
@@ -20,6 +20,8 @@ export class CaseView {
   #drawn = '';
   #chart = '';
   #recording = '';
+  /** The same buttons as long as the case is shown: a pressed one stays pressed. @type {HTMLElement|null} */
+  #checks = null;
   /** @type {{triage: TriagePanel, call: CallPanel, note: NoteForm, invite: InvitePanel, recordings: RecordingsPanel, readings: ReadingsPanel}|null} */
   #panels = null;
   #title = el('h2', { class: 'case-title' });
@@ -107,6 +109,7 @@ export class CaseView {
     this.#panels?.note.close();
     this.#visitId = opened.visit.id;
     this.#chart = '';
+    this.#checks = identityChecks((line) => this.#panels?.note.addFinding(line));
     const [triage, call, note, invite] = [new TriagePanel(this.#app), new CallPanel(this.#app), new NoteForm(this.#app, opened), new InvitePanel(this.#app)];
     this.#panels?.recordings.close();
     const recordings = new RecordingsPanel();
@@ -127,7 +130,7 @@ export class CaseView {
     const drawn = JSON.stringify([patient, place, consents, intake, triage.note, visit.id, visit.line_check, visit.line_record, canWrite]);
     if (drawn === this.#chart) return;
     this.#chart = drawn;
-    drawIdentity(this.#identity, opened, canWrite ? (line) => this.#panels?.note.addFinding(line) : null);
+    drawIdentity(this.#identity, opened, canWrite ? this.#checks : null);
     drawIntake(this.#intake, opened);
   }
 

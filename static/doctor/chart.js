@@ -10,6 +10,7 @@ import { initialCall } from '../call/state.js';
 import { VITALS } from '../patient/vitals.js';
 import { recordList } from './fitness.js';
 import { segments } from './quotes.js';
+import { urgencyOf } from './state.js';
 
 /** @typedef {import('./state.js').Case} Case */
 
@@ -21,8 +22,8 @@ function terms(rows) {
 /** @param {string|null|undefined} number */
 const telephone = (number) => (number ? el('a', { href: `tel:${number.replace(/[^\d+]/g, '')}`, class: 'tel' }, icon('phone'), number) : null);
 
-/** @param {HTMLElement} place @param {Case} opened @param {((line: string) => void)|null} onChecked writes the line into the note; null while nothing may be written */
-export function drawIdentity(place, { patient, place: where, consents, visit }, onChecked) {
+/** @param {HTMLElement} place @param {Case} opened @param {HTMLElement|null} checks the buttons that write into the note; null while nothing may be written */
+export function drawIdentity(place, { patient, place: where, consents, visit }, checks) {
   const age = patient.age === null ? '' : t('case.age', { age: patient.age });
   const sex = patient.sex && patient.sex !== 'unknown' ? t(`sex.${patient.sex}`) : '';
   const given = consents ? /** @type {const} */ (['ai', 'recording']).map((scope) => t(`consent.${scope}.${consents[scope] ? 'yes' : 'no'}`)).join(' · ') : '';
@@ -32,11 +33,11 @@ export function drawIdentity(place, { patient, place: where, consents, visit }, 
     ['case.line', visit.line_check ? [t(`line_seen.${visit.line_check.verdict}`), visit.line_check.up_bps ? figuresText(visit.line_check) : ''].filter(Boolean).join(' – ') : null],
     ['case.line_record', recordList(visit.line_record ?? [])],
     ['case.contact', where?.emergency_contact], ['case.language', t(`language.${visit.lang}`)], ['case.consents', given],
-  ]), onChecked ? checks(onChecked) : el('p', { class: 'hint' }, t('case.check_identity')));
+  ]), checks ?? el('p', { class: 'hint' }, t('case.check_identity')));
 }
 
 /** Identity and place in two taps, each a line of the note. @param {(line: string) => void} onChecked */
-function checks(onChecked) {
+export function identityChecks(onChecked) {
   const button = (/** @type {string} */ key) => {
     const element = el('button', { type: 'button', 'aria-pressed': 'false', on: { click: () => { onChecked(t(`${key}_line`)); element.setAttribute('aria-pressed', 'true'); fill(element, icon('check'), t(key)); } } }, t(key));
     return element;
@@ -84,21 +85,46 @@ const NO_CALL = initialCall();
 /** Readings of the call, live and stored; a new one is told aloud. */
 export class ReadingsPanel {
   #list = new ReadingList();
+  #score = el('div', { class: 'news2-now', role: 'status' });
+  #drawn = '';
   /** @type {Set<string>|null} */
   #known = null;
   element = el('section', { class: 'panel', 'aria-labelledby': 'readings-title', hidden: true }, el('h3', { id: 'readings-title' }, t('readings.title')),
-    el('p', { class: 'hint' }, t('readings.hint')), this.#list.element);
+    el('p', { class: 'hint' }, t('readings.hint')), this.#list.element, this.#score);
 
   /** @param {Case} opened @param {import('../call/state.js').CallState} [call] */
-  update({ readings = [] }, call = NO_CALL) {
+  update({ readings = [], news2 }, call = NO_CALL) {
     const shown = readingsOf(call, readings);
     const nameOf = (/** @type {import('../call/readings.js').Shown} */ { from, role }) => call.seats.find(({ seat }) => seat === from)?.display ?? t(`role.${role}`);
     this.element.hidden = shown.length === 0;
     this.#list.update(shown, nameOf);
+    this.#drawScore(news2 ?? null);
     const known = this.#known;
     for (const reading of shown) {
       if (known && !known.has(reading.key) && reading.from !== call.seat) announce(t('readings.new', { name: nameOf(reading), text: readingText(reading.values) }));
     }
     this.#known = new Set(shown.map(({ key }) => key));
   }
+
+  /** NEWS2 with the newest values; the triage note above keeps the score that it was made with. @param {import('./state.js').Score|null} score */
+  #drawScore(score) {
+    const drawn = JSON.stringify(score);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    fill(this.#score, score ? scoreLines(score) : null);
+  }
+}
+
+/** @param {import('./state.js').Score} score @returns {Node[]} */
+function scoreLines(score) {
+  if (!score.applies) return [el('p', {}, t('triage.news2_not'))];
+  const urgency = urgencyOf(score);
+  const value = score.min === score.max ? t('triage.news2_exact', { value: score.min ?? 0 }) : t('triage.news2_range', { min: score.min ?? 0, max: score.max ?? 0 });
+  const names = (/** @type {string} */ key, /** @type {string[]} */ list) => (list.length ? t(key, { names: list.map((name) => t(`vital.${name}`)).join(t('list.comma')) }) : '');
+  const because = [names('news2.told', score.told), names('news2.before', score.before), names('news2.missing', score.missing)].filter(Boolean).join(' ');
+  return [
+    el('p', { class: `notice ${urgency === 'high' ? 'error' : urgency === 'low' ? 'calm' : 'warn'}` }, icon(urgency === 'low' ? 'pulse' : 'warning'),
+      el('span', {}, el('strong', {}, t('news2.now', { value, at: timeOfDay(score.at) })), urgency === 'low' ? null : ` ${t(`news2.${urgency}`)}`)),
+    el('p', { class: 'hint' }, because),
+  ];
 }

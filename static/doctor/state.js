@@ -6,6 +6,8 @@
  * @typedef {{id?: string, display: string, role: string, registration_number?: string|null}} Account
  * @typedef {object} NoteBody @property {string} reason @property {string} findings @property {string} assessment
  * @property {string} plan @property {string} safety_net @property {string} mode
+ * @typedef {object} Score NEWS2 @property {string} at @property {boolean} applies @property {number|null} min @property {number|null} max
+ * @property {string[]} missing @property {string[]} told in the call @property {string[]} before the call @property {boolean} single_three
  * @typedef {object} Case answer of GET /api/visits/{id}
  * @property {{id: string, state: string, level: import('../types.js').Level|null, mode: string, lang: string, waiting_since: string|null, mine: boolean, practitioner_id: string|null,
  *   line_check?: import('../media/line_verdict.js').LineFound|null, line_record?: (import('../types.js').Fitness & {role: string})[]}} visit
@@ -15,6 +17,7 @@
  * @property {{status: string, note: any, decisions: any[], superseded: unknown[]}} triage
  * @property {import('../types.js').Vitals} vitals @property {{version: number, body: NoteBody|null, signed: boolean, signed_at: string|null}} note
  * @property {import('../types.js').Reading[]} [readings] told in the call
+ * @property {Score|null} [news2] as of the newest reading of the call
  * @property {{state: string, trigger: string, at: string, actor_kind?: string}[]} history
  *
  * @typedef {object} ConsoleState
@@ -84,3 +87,17 @@ export const hoursAndMinutes = (seconds) => ({ hours: Math.floor(seconds / 3600)
 
 /** Amber at 30 min (healthdirect), and past what was promised. @param {QueueRow} row */
 export const isLate = (row) => row.waited_s > 1800 || Boolean(row.promised_min && row.waited_s > row.promised_min[1] * 60);
+
+/** What a change in the call means for the case: something of it was stored. @param {import('../call/state.js').CallState} call @returns {string} */
+export const storedMark = (call) => `${call.recording} ${call.readings.length}`;
+
+/**
+ * How soon a score asks for somebody (RCP 2017: 7 and more, 5 and 6, one sign alone with 3); by the lower end of its range, which
+ * counts what was measured. @param {Score} score @returns {'high'|'medium'|'single'|'low'}
+ */
+export function urgencyOf({ min, single_three: isSingleThree }) {
+  if (min === null) return 'low';
+  if (min >= 7) return 'high';
+  if (min >= 5) return 'medium';
+  return isSingleThree ? 'single' : 'low';
+}

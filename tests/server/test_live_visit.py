@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ class TestReadings:
         assert {name: kept[name] for name in ("from", "role", "values", "key", "number")} == {
             name: told[name] for name in ("from", "role", "values", "key", "number")
         }
+
+    async def test_the_early_warning_score_follows_and_the_triage_note_stays(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        path = f"/api/visits/{patient.person.visit_id}"
+        before = (await doctor.person.get(path)).body
+        await patient.say("vitals", {"values": {"heart_rate": 135, "spo2": 90}, "key": "k1"})
+        await doctor.hear("vitals")
+        after = (await doctor.person.get(path)).body
+        assert (before["news2"], after["triage"]) == (None, before["triage"])
+        assert (after["news2"]["min"], after["news2"]["told"]) == (6, ["heart_rate", "spo2"])
+        assert after["news2"]["at"] == after["readings"][0]["at"]
 
     async def test_impossible_one_is_refused_and_the_doctor_may_write_one_down(self, live: LiveClinic) -> None:
         doctor, patient = await live.in_consult()

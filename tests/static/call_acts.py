@@ -97,6 +97,8 @@ async def tell_readings(fake: FakeWeb, in_call: Callable[[], Awaitable[None]]) -
     """Two readings of this call: one that the case has, one that comes now."""
     entry = {"from": "s_patient", "role": "patient", "at": "2026-11-22T09:31:00Z"}
     fake.case["readings"] = [{**entry, "key": "a", "number": 1, "values": {"systolic_bp": 132, "diastolic_bp": 84}}]
+    signs = {"told": ["heart_rate", "spo2"], "before": ["temperature_c"], "missing": ["respiratory_rate"]}
+    fake.case["news2"] = {"at": entry["at"], "applies": True, "min": 5, "max": 8, "single_three": True, **signs}
     await in_call()
     values = {"glucose_mmol_l": 5.6, "spo2": 97}
     await fake.push("doctor", "vitals", {**entry, "key": "b", "number": 2, "values": values})

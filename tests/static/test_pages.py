@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, Response
+from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from tests.fakes.web_api import FakeWeb, serve
 from tests.journeys.browser import WATCH_PEERS, Faults, chromium
@@ -261,6 +261,26 @@ class TestPrivacyOffice:
         receipt = json.loads((await (await started.value).path()).read_text())
         assert json.loads(receipt["message"]) == receipt["receipt"]
         assert await page.locator("#file-title").inner_text() == "Erased patient"
+
+
+class TestWhatTheCallStores:
+    """The case follows what was agreed to and told in the call."""
+
+    async def test_consents_follow_a_yes_in_the_call_and_checks_stay_pressed(self, page: Page, fake: FakeWeb) -> None:
+        await CONSOLE["in the call"].show(page, fake, "en")
+        await page.locator(".checks button").first.click()
+        await expect(page.locator(".identity")).to_contain_text("recording: no")
+        fake.case["consents"]["recording"] = True
+        await fake.push("doctor", "recording", {"state": "on", "because": "", "ask": False})
+        await expect(page.locator(".identity")).to_contain_text("recording: yes")
+        await expect(page.locator(".checks button").first).to_have_attribute("aria-pressed", "true")
+
+    async def test_a_reading_brings_the_score_of_now(self, page: Page, fake: FakeWeb) -> None:
+        await CONSOLE["readings of the call"].show(page, fake, "en")
+        fake.case["news2"].update(min=7, max=10)
+        reading = {"from": "s_patient", "role": "patient", "at": "2026-11-22T09:50:00Z", "key": "c", "number": 3}
+        await fake.push("doctor", "vitals", {**reading, "values": {"heart_rate": 140}})
+        await expect(page.locator(".news2-now .error")).to_contain_text("NEWS2 7 to 10 now")
 
 
 class TestDoctorsTaps:

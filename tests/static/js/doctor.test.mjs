@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { emptyNote, missingToSign, openNote, reduceNote } from '../../../static/doctor/note_state.js';
 import { segments } from '../../../static/doctor/quotes.js';
 import { commandFor, SHORTCUTS } from '../../../static/doctor/shortcuts.js';
-import { hoursAndMinutes, initialConsole, isLate, newEmergencies, ownFirst, possible, reduceConsole } from '../../../static/doctor/state.js';
+import { hoursAndMinutes, initialConsole, isLate, newEmergencies, ownFirst, possible, reduceConsole, storedMark, urgencyOf } from '../../../static/doctor/state.js';
 
 const opened = (state, mine = true, note = {}) => ({ visit: { id: 'v', state, mine }, note: { version: 0, body: null, signed: false, ...note } });
 
@@ -90,5 +90,21 @@ describe('keys', () => {
     const readme = readFileSync(new URL('../../../static/README.md', import.meta.url), 'utf8');
     const rows = readme.split('## Keyboard in the console')[1].split('##')[0].split('\n').filter((line) => line.startsWith('| `'));
     assert.deepEqual(rows.map((line) => line.split('|')[1].replaceAll('`', '').trim()), SHORTCUTS.map((shortcut) => shortcut.label));
+  });
+});
+
+describe('the early warning score of now', () => {
+  const score = (min, single_three = false) => urgencyOf({ min, single_three });
+  it('asks for somebody by its lower end', () => assert.deepEqual([0, 4, 5, 6, 7, 12].map((min) => score(min)), ['low', 'low', 'medium', 'medium', 'high', 'high']));
+  it('asks when one sign alone scores three', () => assert.equal(score(3, true), 'single'));
+  it('asks nothing where it does not apply', () => assert.equal(score(null), 'low'));
+});
+
+describe('what the call has stored', () => {
+  const call = (recording, readings) => storedMark({ recording, readings: Array(readings) });
+  it('changes with a consent and with a reading, and with nothing else', () => {
+    assert.notEqual(call('consent-pending', 0), call('on', 0));
+    assert.notEqual(call('off', 1), call('off', 2));
+    assert.equal(call('off', 1), call('off', 1));
   });
 });
