@@ -17,7 +17,7 @@ import { showShortcuts } from './shortcuts_dialog.js';
 import { lastFound } from '../media/line_test.js';
 import { prefersSound } from '../media/line_verdict.js';
 import { chime } from '../media/meter.js';
-import { initialConsole, isSeated, newEmergencies, reduceConsole, storedMark } from './state.js';
+import { initialConsole, isSeated, newEmergencies, nextWaiting, reduceConsole, storedMark, takenBy } from './state.js';
 
 // A staff session ends after 15 min without a call to the server (server/http/README.md); a consultation is work, not idleness.
 const KEEP_SESSION_MS = 4 * 60_000;
@@ -50,8 +50,10 @@ export class ConsoleApp {
   /** @param {import('./state.js').ConsoleAction} action */
   dispatch(action) {
     if (action.type === 'queue') this.#alarm(newEmergencies(this.state.rows, action.rows));
+    const takenBefore = takenBy(this.state);
     this.state = reduceConsole(this.state, action);
     this.draw();
+    if (action.type === 'queue' && takenBy(this.state) && !takenBefore) announce(t('case.taken_by', { name: takenBy(this.state) }), 'assertive');
   }
 
   /** @param {import('./state.js').Account} account */
@@ -75,7 +77,21 @@ export class ConsoleApp {
   async reload() {
     const visitId = this.state.openId;
     if (!visitId) return;
-    await this.attempt(async () => this.dispatch({ type: 'case', opened: await get(`/api/visits/${visitId}`) }));
+    await this.attempt(async () => {
+      try {
+        this.dispatch({ type: 'case', opened: await get(`/api/visits/${visitId}`) });
+      } catch (error) {
+        if (codeOf(error) !== 'not-found') throw error; // in a colleague's care, or nothing at all: the two are not told apart
+        this.dispatch({ type: 'closed', visitId });
+      }
+    });
+  }
+
+  /** One key to whoever is next. */
+  async #openNext() {
+    const next = nextWaiting(this.state.rows, this.state.openId);
+    if (next) await this.open(next);
+    else announce(t('queue.nobody_next'));
   }
 
   /** Run an action on the server; what goes wrong is shown above the case. @param {() => Promise<void>} work @returns {Promise<boolean>} it worked */
@@ -140,7 +156,7 @@ export class ConsoleApp {
 
   /** @param {HTMLElement} main */
   #showWork(main) {
-    this.#queue = new QueueView(this);
+    this.#queue = new QueueView(this, this.#work.signal);
     this.#case = new CaseView(this);
     fill(main, el('div', { class: 'workspace' }, this.#queue.element, this.#case.element));
     listenToQueue((event) => this.dispatch(event), () => this.#refreshSession(), this.#work.signal);
@@ -230,6 +246,7 @@ export class ConsoleApp {
     event.preventDefault();
     if (command === 'help') showShortcuts();
     else if (command === 'queue') this.#queue?.focus();
+    else if (command === 'next') void this.#openNext();
     else this.#case?.command(command);
   }
 }

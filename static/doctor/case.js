@@ -3,6 +3,7 @@
 
 import { el, fill, icon, setText } from '../elements.js';
 import { problemText, t } from '../i18n/index.js';
+import { closedCase } from './broken_glass.js';
 import { CallPanel } from './call_panel.js';
 import { drawHistory, drawIdentity, drawIntake, identityChecks, ReadingsPanel } from './chart.js';
 import { claimBar } from './claim.js';
@@ -10,7 +11,7 @@ import { InvitePanel } from './invite.js';
 import { levelBadge } from './level.js';
 import { NoteForm } from './note.js';
 import { RecordingsPanel } from './recordings.js';
-import { possible } from './state.js';
+import { possible, takenBy } from './state.js';
 import { TriagePanel } from './triage.js';
 
 export class CaseView {
@@ -58,17 +59,18 @@ export class CaseView {
   command(command) {
     if (command === 'case') return this.focus();
     if (!this.#panels) return;
-    if (command === 'note') this.#panels.note.focus();
+    if (command === 'claim') /** @type {HTMLElement|null} */ (this.#actions.querySelector('[data-claim]'))?.click();
+    else if (command === 'note') this.#panels.note.focus();
     else if (command === 'save') void this.#panels.note.save();
     else this.#panels.call.command(command);
   }
 
   update() {
-    const { openId, opened, problem } = this.#app.state;
+    const { openId, opened, problem, isClosed } = this.#app.state;
     this.#drawProblem(problem);
-    if (!opened) return this.#drawEmpty(openId);
+    if (!opened) return isClosed ? this.#drawClosed(openId) : this.#drawEmpty(openId);
     if (opened.visit.id !== this.#visitId) this.#build(opened);
-    const drawn = JSON.stringify(opened);
+    const drawn = JSON.stringify([opened, takenBy(this.#app.state)]);
     if (drawn !== this.#drawn) { this.#drawn = drawn; this.#draw(opened); }
     this.updateCall();
   }
@@ -89,6 +91,17 @@ export class CaseView {
     const recording = this.#app.session?.state.recording ?? '';
     if (['sealed', 'off', ''].includes(recording) && ['on', 'gap'].includes(this.#recording)) this.#panels.recordings.loadSoon(opened.visit.id);
     this.#recording = recording;
+  }
+
+  /** @param {string|null} openId */
+  #drawClosed(openId) {
+    const row = this.#app.state.rows.find((each) => each.visit_id === openId);
+    const drawn = `closed ${openId} ${row?.claimed_by ?? ''} ${document.documentElement.lang}`;
+    if (this.#drawn === drawn) return;
+    this.#drawEmpty(openId);
+    this.#drawn = drawn;
+    fill(this.element, this.#problem, closedCase(this.#app, row));
+    this.element.querySelector('h2')?.focus();
   }
 
   /** @param {string|null} openId */

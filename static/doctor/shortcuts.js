@@ -1,7 +1,7 @@
 // @ts-check
 /** Keys of the console. README "Keyboard in the console" has the same table; a test compares them. */
 
-/** @typedef {'queue'|'case'|'chat'|'note'|'microphone'|'camera'|'ring'|'hold'|'save'|'help'} Command */
+/** @typedef {'queue'|'case'|'chat'|'note'|'microphone'|'camera'|'ring'|'hold'|'save'|'next'|'claim'|'help'} Command */
 /** `code` is the key's place (KeyboardEvent.code), so that Alt does not change it on any layout. @type {readonly {alt: boolean, code: string, label: string, command: Command}[]} */
 export const SHORTCUTS = Object.freeze([
   { alt: true, code: 'Digit1', label: 'Alt+1', command: 'queue' },
@@ -13,6 +13,8 @@ export const SHORTCUTS = Object.freeze([
   { alt: true, code: 'KeyR', label: 'Alt+R', command: 'ring' },
   { alt: true, code: 'KeyH', label: 'Alt+H', command: 'hold' },
   { alt: true, code: 'KeyS', label: 'Alt+S', command: 'save' },
+  { alt: true, code: 'KeyN', label: 'Alt+N', command: 'next' },
+  { alt: true, code: 'KeyT', label: 'Alt+T', command: 'claim' },
   { alt: false, code: '?', label: '?', command: 'help' },
 ]);
 

@@ -23,26 +23,29 @@
  * @typedef {object} ConsoleState
  * @property {Account|null} account @property {boolean} isKnown the session was asked for @property {readonly QueueRow[]} rows
  * @property {Record<string, number>} counts @property {boolean} isLive the stream stands @property {string|null} openId
- * @property {Case|null} opened @property {string|null} problem code
+ * @property {Case|null} opened @property {string|null} problem code @property {boolean} isClosed the opened visit is in a colleague's care
+ * @property {readonly QueueRow[]} alarms who became an emergency and was not opened since
  *
  * @typedef {{type: 'account', account: Account|null}|{type: 'queue', rows: QueueRow[], counts: Record<string, number>}
- *   |{type: 'live', isLive: boolean}|{type: 'open', visitId: string|null}|{type: 'case', opened: Case}|{type: 'problem', code: string|null}
+ *   |{type: 'live', isLive: boolean}|{type: 'open', visitId: string|null}|{type: 'case', opened: Case}|{type: 'problem', code: string|null}|{type: 'closed', visitId: string}
  *   |{type: 'moved', state: string}} ConsoleAction
  */
 
 /** @returns {ConsoleState} */
 export const initialConsole = () => ({
   account: null, isKnown: false, rows: [], counts: {}, isLive: false, openId: null, opened: null, problem: null,
+  isClosed: false, alarms: [],
 });
 
 /** @param {ConsoleState} state @param {ConsoleAction} action @returns {ConsoleState} */
 export function reduceConsole(state, action) {
   switch (action.type) {
     case 'account': return { ...(action.account ? state : { ...initialConsole(), openId: state.openId }), account: action.account, isKnown: true, problem: null };
-    case 'queue': return { ...state, rows: action.rows, counts: action.counts, isLive: true };
+    case 'queue': return { ...state, rows: action.rows, counts: action.counts, isLive: true, alarms: alarmsAfter(state, action.rows) };
     case 'live': return { ...state, isLive: action.isLive };
-    case 'open': return { ...state, openId: action.visitId, opened: null, problem: null };
-    case 'case': return action.opened.visit.id === state.openId ? { ...state, opened: action.opened, problem: null } : state;
+    case 'open': return { ...state, openId: action.visitId, opened: null, problem: null, isClosed: false, alarms: state.alarms.filter((row) => row.visit_id !== action.visitId) };
+    case 'case': return action.opened.visit.id === state.openId ? { ...state, opened: action.opened, problem: null, isClosed: false } : state;
+    case 'closed': return action.visitId === state.openId ? { ...state, opened: null, problem: null, isClosed: true } : state;
     case 'problem': return { ...state, problem: action.code };
     case 'moved': return state.opened ? { ...state, opened: { ...state.opened, visit: { ...state.opened.visit, state: action.state } } } : state;
   }
@@ -52,6 +55,32 @@ export function reduceConsole(state, action) {
 export function newEmergencies(before, after) {
   const known = new Set(before.filter((row) => row.level === 'emergency').map((row) => row.visit_id));
   return after.filter((row) => row.level === 'emergency' && !row.mine && !known.has(row.visit_id));
+}
+
+/** @param {ConsoleState} state @param {readonly QueueRow[]} rows @returns {QueueRow[]} still an emergency, taken by nobody, not the one that is being read */
+function alarmsAfter({ alarms, rows: before, openId, isLive }, rows) {
+  const fresh = isLive || before.length ? newEmergencies(before, rows) : []; // the first list is no news
+  const ids = new Set([...alarms, ...fresh].map((row) => row.visit_id));
+  return rows.filter((row) => ids.has(row.visit_id) && row.visit_id !== openId && row.level === 'emergency' && !row.claimed_by && !row.mine);
+}
+
+/** Waiting times some seconds after the list came. @param {readonly QueueRow[]} rows @param {number} passed_s @returns {QueueRow[]} */
+export const waitedNow = (rows, passed_s) => rows.map((row) => ({ ...row, waited_s: row.waited_s + passed_s }));
+
+const WAITS = Object.freeze(['waiting', 'away', 'emergency']);
+
+/** Whom to read next: the first who waits for a doctor behind the opened one, else the first of all. @param {readonly QueueRow[]} rows @param {string|null} openId @returns {string|null} */
+export function nextWaiting(rows, openId) {
+  const waits = (/** @type {QueueRow} */ row) => WAITS.includes(row.state) && !row.claimed_by && !row.mine;
+  const shown = ownFirst(rows);
+  const behind = shown.slice(shown.findIndex((row) => row.visit_id === openId) + 1);
+  return (behind.find(waits) ?? shown.find((row) => waits(row) && row.visit_id !== openId))?.visit_id ?? null;
+}
+
+/** Who took the patient that is being read; empty while nobody else has. @param {ConsoleState} state */
+export function takenBy({ rows, openId, opened }) {
+  if (!opened || opened.visit.mine) return '';
+  return rows.find((row) => row.visit_id === openId && !row.mine)?.claimed_by ?? '';
 }
 
 /** States in which the practitioner holds a seat in the consultation. */

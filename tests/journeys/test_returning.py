@@ -138,7 +138,7 @@ class TestClaim:
         button = doctor.page.locator(".case-head .actions .primary")
         if await button.count():
             await button.click()
-        await expect(doctor.page.locator(".case-head .notice").first).to_contain_text("Another doctor")
+        await expect(doctor.page.locator(".case .notice").first).to_contain_text("Another doctor")
         await doctor.album.take(doctor.page, "told")
         await doctor.page.context.close()
         await patient.page.context.close()

@@ -295,6 +295,23 @@ async def claim_twice(page: Page, fake: FakeWeb) -> None:
     await page.locator(".case-head .primary").click()
 
 
+async def read_a_colleagues(page: Page, fake: FakeWeb) -> None:
+    """In another's care; the emergency way in, with nothing said."""
+    fake.problems[f"GET /visits/{VISIT_ID}"] = (404, "not-found")
+    fake.rows[0].update(claimed_by="Dr Ada Okafor", state="called")
+    await sign_in(page, fake)
+    await page.locator(".row").first.click()
+    await page.locator(".closed-case summary").click()
+    await page.locator(".closed-case .danger").click()
+
+
+async def be_alarmed(page: Page, fake: FakeWeb) -> None:
+    """Somebody gets worse while the doctor reads another case; that one is taken by a colleague meanwhile."""
+    await read_case(page, fake)
+    fake.rows[0].update(claimed_by="Dr Ada Okafor", state="called")
+    fake.rows.insert(0, new_row(visit_id="e", level="emergency", display="Ana Silva", waited_s=60))
+
+
 async def override(page: Page, fake: FakeWeb) -> None:
     """The form for another level, with its errors."""
     await read_case(page, fake)
@@ -414,6 +431,8 @@ CONSOLE: dict[str, Scene] = {
     "queue": Scene("/console", {}, '[data-visit="u"]', see_queue),
     "triage note": Scene("/console", {}, ".triage .flags", read_case),
     "somebody was faster": Scene("/console", {}, ".case .notice.error", claim_twice),
+    "a colleague's patient": Scene("/console", {}, ".closed-case [aria-invalid]", read_a_colleagues),
+    "alarm": Scene("/console", {}, ".queue-alarm button", be_alarmed),
     "another level": Scene("/console", {}, ".decision [aria-invalid]", override),
     "taken": Scene("/console", {}, ".note textarea", claim),
     "in the call": Scene("/console", {}, ".invite input", in_call),

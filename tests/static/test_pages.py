@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.fakes.web_api import FakeWeb, serve
+from tests.fakes.web_api import VISIT_ID, FakeWeb, new_row, serve
 from tests.journeys.browser import WATCH_PEERS, Faults, chromium
 from tests.static.officer_scenes import OFFICER
-from tests.static.scenes import CALL, CONSOLE, PATIENT, Scene
+from tests.static.scenes import CALL, CONSOLE, PATIENT, Scene, sign_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
@@ -261,6 +261,70 @@ class TestPrivacyOffice:
         receipt = json.loads((await (await started.value).path()).read_text())
         assert json.loads(receipt["message"]) == receipt["receipt"]
         assert await page.locator("#file-title").inner_text() == "Erased patient"
+
+
+class TestManyWait:
+    """A doctor with thirty people waiting: the list stays still, the next is one key away, alarms are seen."""
+
+    async def queue(self, page: Page, fake: FakeWeb) -> None:
+        fake.rows[:] = [new_row(visit_id=f"v{number}", display=f"Person {number}") for number in range(30)]
+        await page.set_viewport_size({"width": 1280, "height": 800})
+        await page.goto(f"{fake.base_url}/console")
+        await sign_in(page, fake)
+
+    async def test_who_comes_above_moves_nothing_that_is_read(self, page: Page, fake: FakeWeb) -> None:
+        await self.queue(page, fake)
+        row = page.locator('[data-visit="v20"]')
+        await row.scroll_into_view_if_needed()
+        before = await row.bounding_box()
+        fake.rows.insert(0, new_row(visit_id="e", level="emergency", display="Ana Silva"))
+        await page.wait_for_selector('[data-visit="e"]', state="attached")
+        after = await row.bounding_box()
+        assert before is not None and after is not None
+        shift = await page.locator(".queue-alarm").evaluate("(bar) => bar.getBoundingClientRect().height")
+        assert abs(after["y"] - before["y"]) <= 2, (before, after, shift)
+
+    async def test_a_press_that_lasts_over_a_change_counts(self, page: Page, fake: FakeWeb) -> None:
+        await self.queue(page, fake)
+        button = page.locator('[data-visit="v1"] button')
+        await button.hover()
+        await page.mouse.down()
+        fake.rows[1].update(presence="away")
+        await expect(button).to_contain_text("Not here now")
+        await page.mouse.up()
+        await eventually(lambda: any(path == "/api/visits/v1" for _, path, _ in fake.calls))
+
+    async def test_a_new_emergency_is_seen_until_it_is_opened(self, page: Page, fake: FakeWeb) -> None:
+        await self.queue(page, fake)
+        fake.rows.append(new_row(visit_id="e", level="emergency", display="Ana Silva"))
+        await expect(page.locator(".queue-alarm")).to_contain_text("Ana Silva")
+        await page.locator(".queue-alarm button").click()
+        await expect(page.locator(".queue-alarm button")).to_have_count(0)
+
+    async def test_arrows_walk_through_the_rows_and_one_key_opens_and_takes_the_next(
+        self, page: Page, fake: FakeWeb
+    ) -> None:
+        await CONSOLE["queue"].show(page, fake, "en")
+        await page.keyboard.press("Alt+Digit1")
+        await page.keyboard.press("ArrowDown")
+        await page.wait_for_selector("li:nth-child(2) .row:focus")
+        fake.rows[0]["claimed_by"] = "Dr Wu"  # the first is a colleague's: the next is another
+        await page.wait_for_selector(f'[data-visit="{VISIT_ID}"].taken')
+        await page.keyboard.press("Alt+KeyN")
+        await eventually(lambda: any(path == "/api/visits/e" for _, path, _ in fake.calls))
+
+    async def test_a_colleagues_claim_on_the_opened_patient_is_told_at_once(self, page: Page, fake: FakeWeb) -> None:
+        await CONSOLE["alarm"].show(page, fake, "en")
+        await expect(page.locator(".case-head .notice")).to_contain_text("Dr Ada Okafor has taken this patient")
+        assert await page.locator("[data-claim]").count() == 0
+
+    async def test_breaking_the_glass_needs_a_reason_and_opens_the_case(self, page: Page, fake: FakeWeb) -> None:
+        await CONSOLE["a colleague's patient"].show(page, fake, "en")
+        await page.fill('[name="glass_reason"]', "Unconscious in the ward")
+        await page.locator(".closed-case .danger").click()
+        await page.wait_for_selector(".triage .flags")
+        body = {"reason": "Unconscious in the ward"}
+        assert ("POST", f"/api/visits/{VISIT_ID}/break-glass", body) in fake.calls
 
 
 class TestWhatTheCallStores:

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { emptyNote, missingToSign, openNote, reduceNote } from '../../../static/doctor/note_state.js';
 import { segments } from '../../../static/doctor/quotes.js';
 import { commandFor, SHORTCUTS } from '../../../static/doctor/shortcuts.js';
-import { hoursAndMinutes, initialConsole, isLate, newEmergencies, ownFirst, possible, reduceConsole, storedMark, urgencyOf } from '../../../static/doctor/state.js';
+import { hoursAndMinutes, initialConsole, isLate, newEmergencies, nextWaiting, ownFirst, possible, reduceConsole, storedMark, takenBy, urgencyOf, waitedNow } from '../../../static/doctor/state.js';
 
 const opened = (state, mine = true, note = {}) => ({ visit: { id: 'v', state, mine }, note: { version: 0, body: null, signed: false, ...note } });
 
@@ -106,5 +106,32 @@ describe('what the call has stored', () => {
     assert.notEqual(call('consent-pending', 0), call('on', 0));
     assert.notEqual(call('off', 1), call('off', 2));
     assert.equal(call('off', 1), call('off', 1));
+  });
+});
+
+describe('a long queue', () => {
+  const row = (visit_id, more = {}) => ({ visit_id, state: 'waiting', level: 'routine', claimed_by: null, mine: false, waited_s: 60, ...more });
+  const rows = [row('a'), row('b', { claimed_by: 'Dr Wu', state: 'called' }), row('c'), row('d', { mine: true, state: 'wrap_up' })];
+  it('opens the next who waits behind the opened one, then begins anew', () => {
+    assert.equal(nextWaiting(rows, null), 'a');
+    assert.equal(nextWaiting(rows, 'a'), 'c');
+    assert.equal(nextWaiting(rows, 'c'), 'a');
+    assert.equal(nextWaiting([rows[1]], 'b'), null);
+  });
+  it('goes on counting minutes while nothing changes', () => assert.deepEqual(waitedNow([row('a')], 65).map(({ waited_s }) => waited_s), [125]));
+  it('tells who took the patient that is read', () => {
+    const state = { ...initialConsole(), rows, openId: 'b', opened: opened('waiting', false) };
+    assert.equal(takenBy(state), 'Dr Wu');
+    assert.equal(takenBy({ ...state, opened: opened('called', true) }), '');
+  });
+  it('keeps an alarm until the patient is opened or taken; the first list is none', () => {
+    const queue = (state, list) => reduceConsole(state, { type: 'queue', rows: list, counts: {} });
+    const worse = (more) => row('a', { level: 'emergency', ...more });
+    assert.deepEqual(queue(initialConsole(), [worse()]).alarms, []);
+    const alarmed = queue(queue(initialConsole(), [row('a')]), [worse()]);
+    assert.deepEqual(alarmed.alarms.map(({ visit_id }) => visit_id), ['a']);
+    assert.equal(queue(alarmed, [worse()]).alarms.length, 1);
+    assert.equal(queue(alarmed, [worse({ claimed_by: 'Dr Wu' })]).alarms.length, 0);
+    assert.equal(reduceConsole(alarmed, { type: 'open', visitId: 'a' }).alarms.length, 0);
   });
 });
