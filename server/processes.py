@@ -24,8 +24,9 @@ _PR_SET_DUMPABLE = 4
 
 ACCOUNT_NAME = "teleconsult"
 # New objects before the collector looks. A transaction of 100 resources makes Python's own 700 many times over, and
-# each look met the resources themselves: 15 % of what an import cost (tests/bench/README.md).
-COLLECT_AFTER = (10_000, 20, 50)
+# each look met the resources themselves: 15 % of what an import cost (tests/bench/README.md). Two of them at once have
+# some 20,000 alive; what is garbage in cycles by then is 10 MB at most.
+COLLECT_AFTER = (50_000, 20, 50)
 
 
 @dataclass(frozen=True)

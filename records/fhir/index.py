@@ -276,6 +276,7 @@ def normalise_token(type_: str, text: str) -> str:
 
 _PHONE, _PUNCTUATION = re.compile(r"\+?[\d\s().\-]+"), re.compile(r"[\s().\-]")
 # Letters that no normalisation takes apart or joins, and that bear no accents: ASCII, the ideographs of Unicode 3.0.
+_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")  # all of this block that combine: most of Europe's
 _PLAIN = re.compile(r"[\x00-\x7f\u3400-\u4db5\u4e00-\u9fa5]*")
 
 
@@ -284,7 +285,10 @@ def normalise_string(text: str) -> str:
     if text.isascii() or _PLAIN.fullmatch(text):
         return " ".join(text.casefold().split())
     decomposed = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    plain = _ACCENTS.sub("", decomposed)
+    if plain.isascii():
+        return " ".join(plain.split())
+    plain = "".join([c for c in decomposed if not unicodedata.combining(c)])
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
