@@ -88,4 +88,6 @@ def searchable(type_: str) -> dict[str, Any]:
     return found
 
 
-AUDIT_PARAMETERS = ("_id", "action", "agent", "date", "entity", "outcome", "patient", "subtype")
+AUDIT_PARAMETERS = (
+    "_id", "_lastUpdated", "action", "agent", "date", "entity", "outcome", "patient", "subtype", "type",
+)  # fmt: skip

@@ -94,6 +94,11 @@ def presence(key: str) -> str:
     return f"{key}{SEPARATOR}p"
 
 
+def presence_of(key: str, system: str) -> str:
+    """Give the key under which a ContactPoint of one system is present."""
+    return f"{key}|{system}"
+
+
 def quantity_key(key: str, unit: str = "") -> str:
     """Give the key of quantities of one unit (`system|code` or `|code`), or of all."""
     return f"{key}{SEPARATOR}q{unit}"
@@ -181,6 +186,8 @@ def _add_identifier(index: Index, key: str, value: Any) -> None:
 
 def _add_contact(index: Index, key: str, value: Any) -> None:
     index.tokens.update([token(key, text) for text in token_texts("ContactPoint", value)])
+    if "system" in value and "value" in value:
+        index.present.add(presence_of(key, value["system"]))
 
 
 def _add_coding(index: Index, key: str, value: Any) -> None:

@@ -117,7 +117,6 @@ def _entities(leaf: Mapping[str, str], is_query: bool) -> list[Json]:
     what: Json = {"display": leaf["entity_type"]}
     if is_resource_type(type_) and leaf.get("entity"):
         what = {"reference": f"{type_}/{leaf['entity']}"}
-    if what.get("reference") != f"Patient/{leaf.get('patient')}":
-        role = t.coding(t.OBJECT_ROLE, "4", "Domain Resource")
-        found.append({"what": what, "type": t.coding(t.ENTITY_TYPE, "2", "System Object"), "role": role})
-    return found
+    # The profiles want it beside the patient even where it is the patient.
+    role = t.coding(t.OBJECT_ROLE, "4", "Domain Resource")
+    return [*found, {"what": what, "type": t.coding(t.ENTITY_TYPE, "2", "System Object"), "role": role}]

@@ -22,6 +22,7 @@ from records.fhir.index import (
     normalise_string,
     normalise_token,
     number_range,
+    presence_of,
     quantity_key,
     reference_target,
     relative,
@@ -262,7 +263,8 @@ def _missing(type_: str, parameter: SearchParameter, value: str) -> Clause:
         raise BadSearch(":missing is true or false")
     if parameter.kind == "composite" or parameter.code in ("_id", "_lastUpdated"):
         raise NotSupported(f":missing is not supported on {parameter.code}")
-    keys = tuple(s.key for s in sources(type_, parameter.code))
+    places = sources(type_, parameter.code)
+    keys = tuple(presence_of(s.key, s.system) if s.system else s.key for s in places)
     return Present(keys, is_negated=value == "true")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from records.fhir.identity import key_owner
 from records.fhir.project_audit import AuditRecord
 
 if TYPE_CHECKING:
@@ -44,19 +45,32 @@ _SUBTYPE = (
 )
 
 
+_PATIENT = (
+    "(select r.id from resource r where r.tenant_id = $1 and r.type = 'Patient'"
+    " and r.patient_id = (leaf ->> 'patient')::uuid limit 1)"
+)
+
+
 async def find_audit_entries(unit: Unit, query: AuditQuery) -> Sequence[AuditRecord]:
     """Give at most count + 1 entries, so that the caller sees whether there are more; reading them is audited too."""
     values, conditions = _asked(unit, query)
     if query.after:
         values.append(query.after)
         conditions.append(f"number {'<' if query.is_descending else '>'} ${len(values)}")
+    direction = "desc" if query.is_descending else "asc"
     sql = (
-        f"select number, recorded_us, leaf::text from audit_entry where {' and '.join(conditions)}"
-        f" order by number {'desc' if query.is_descending else 'asc'} limit {query.count + 1}"
+        f"select number, recorded_us, leaf::text, {_PATIENT} as patient from audit_entry"
+        f" where {' and '.join(conditions)} order by number {direction} limit {query.count + 1}"
     )
     rows = await unit.raw.fetch(sql, *values)
     await unit.audit.record("R", "AuditEvent", patient_id=_one_patient(query), detail="search")
-    return [AuditRecord(r["number"], _time(r["recorded_us"]), json.loads(r["leaf"])) for r in rows]
+    return [AuditRecord(r["number"], _time(r["recorded_us"]), _leaf(r)) for r in rows]
+
+
+def _leaf(record: Any) -> dict[str, str]:
+    """The entry; the patient by the id that clients know, where the chain has the UUID made of it."""
+    leaf: dict[str, str] = json.loads(record["leaf"])
+    return {**leaf, "patient": record["patient"]} if record["patient"] is not None else leaf
 
 
 async def count_audit_entries(unit: Unit, query: AuditQuery) -> int:
@@ -82,14 +96,14 @@ def _conditions(query: AuditQuery, values: list[Any]) -> list[str]:
             found.append(f"{expression} = any(${len(values)})")
 
     any_of("number", query.numbers)
-    any_of("(leaf ->> 'patient')", query.patients)
+    any_of("(leaf ->> 'patient')", _owners(query.patients))
     any_of("(leaf ->> 'action')", query.actions)
     any_of("(leaf ->> 'outcome')", query.outcomes)
     any_of("(leaf ->> 'actor')", query.actors)
     any_of(_SUBTYPE, query.subtypes)
     any_of("(leaf ->> 'entity_type') || '/' || (leaf ->> 'entity')", [f"{t}/{i}" for t, i in query.entities])
     if query.visible_patients is not None:
-        values.append(list(query.visible_patients))
+        values.append(_owners(query.visible_patients))
         found.append(f"(leaf ->> 'patient') = any(${len(values)})")
     for low, high in query.times:
         for at, comparison in ((low, ">="), (high, "<")):
@@ -99,11 +113,12 @@ def _conditions(query: AuditQuery, values: list[Any]) -> list[str]:
     return found
 
 
+def _owners(patients: Iterable[str]) -> list[str]:
+    return [str(key_owner(each)) for each in patients]
+
+
 def _one_patient(query: AuditQuery) -> UUID | None:
-    try:
-        return UUID(query.patients[0]) if len(query.patients) == 1 else None
-    except ValueError:
-        return None
+    return key_owner(query.patients[0]) if len(query.patients) == 1 else None
 
 
 def _time(recorded_us: int) -> datetime:

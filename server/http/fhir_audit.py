@@ -11,11 +11,13 @@ from records.fhir import text
 from records.fhir.bundle import Entry, part_of, searchset
 from records.fhir.dates import parse as parse_date
 from records.fhir.errors import BadSearch, NotSupported, ResourceUnknown
+from records.fhir.index import relative
 from records.fhir.project_audit import AuditRecord, audit_event
 from records.fhir.query import Access
 from records.fhir.search import NOT_SERVED, left_out, left_out_entries
 from records.fhir.search_draft import Draft, printable
 from records.fhir.search_results import RESULT_PARAMETERS, set_result_parameter
+from records.fhir.terminology import AUDIT_TYPE
 from records.store.resource_rows import Stored
 from records.store.search_audit import AuditQuery, count_audit_entries, find_audit_entries
 from records.store.unit import Unit
@@ -41,9 +43,9 @@ async def search_audit_events(unit: Unit, call: Call, pairs: Iterable[tuple[str,
     asked, criteria = _draft(call, pairs)
     query, effective = AuditQuery(visible_patients=call.access.patients, count=asked.count), list(asked.effective)
     for name, value in criteria:
-        if (reader := _READERS.get(name)) is not None:
-            query = reader(query, value)
-            effective.append((name, value))
+        plain = ",".join(relative(each, call.base) for each in value.split(","))
+        query = _READERS[name](query, plain)
+        effective.append((name, value))
     wants_total = asked.total == "accurate" or asked.summary == "count" or not asked.count
     total = await count_audit_entries(unit, query) if wants_total else None
     is_count = asked.summary == "count" or not asked.count
@@ -59,6 +61,9 @@ async def search_audit_events(unit: Unit, call: Call, pairs: Iterable[tuple[str,
     return searchset([*entries, *left_out_entries("AuditEvent", asked.left_out)], links, total)
 
 
+_COMMON = ("_tag", "_profile", "_security", "_source")  # parameters of all types that the chain has nothing for
+
+
 def _draft(call: Call, pairs: Iterable[tuple[str, str]]) -> tuple[Draft, list[tuple[str, str]]]:
     """Read what shapes the answer as for any other type; give what chooses entries, too."""
     is_strict = call.prefer("handling") == "strict"
@@ -68,7 +73,7 @@ def _draft(call: Call, pairs: Iterable[tuple[str, str]]) -> tuple[Draft, list[tu
             criteria.append((name, value))
         elif name in RESULT_PARAMETERS and name not in _READERS:
             set_result_parameter(draft, name, value)
-        elif value and (is_strict or name in NOT_SERVED or not name.startswith("_")):
+        elif value and (is_strict or name in NOT_SERVED or name in _COMMON or not name.startswith("_")):
             if is_strict:
                 error = NotSupported(left_out("AuditEvent", name))
                 error.issues = [replace(issue, parameter=printable(name)) for issue in error.issues]
@@ -166,9 +171,18 @@ def _after(query: AuditQuery, value: str) -> AuditQuery:
     return replace(query, after=int(value) if value.isdecimal() and len(value) <= 18 else 0)
 
 
+def _types(query: AuditQuery, value: str) -> AuditQuery:
+    """Each is of one type."""
+    is_ours = any(v in ("rest", f"{AUDIT_TYPE}|rest", f"{AUDIT_TYPE}|") for v in value.split(","))
+    return query if is_ours else replace(query, numbers=(0,))
+
+
 _READERS: Mapping[str, Callable[[AuditQuery, str], AuditQuery]] = {
     "_id": _ids,
+    "_lastUpdated": _dates,
     "patient": _patients,
+    "patient:Patient": _patients,
+    "type": _types,
     "entity": _entities,
     "action": _actions,
     "outcome": _outcomes,

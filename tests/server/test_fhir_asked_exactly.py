@@ -56,6 +56,17 @@ class TestUris:
         assert (reply.status, reply.json["issue"][0]["location"]) == (400, ["http._profile:below"])
 
 
+class TestMissing:
+    @pytest.mark.parametrize(
+        ("search", "ids"), [("phone:missing=false", "c"), ("email:missing=true", "p c"), ("telecom:missing=true", "p")]
+    )
+    def test_of_one_kind_of_contact(self, his: Caller, search: str, ids: str) -> None:
+        called = {"resourceType": "Patient", "id": "c", "telecom": [{"system": "phone", "value": "1"}]}
+        assert his("PUT", "/Patient/c", called).status in (200, 201)
+        assert " ".join(his("GET", f"/Patient?{search}").ids) == ids
+        assert his("DELETE", "/Patient/c").status == 204
+
+
 class TestLeftOut:
     """What is not there, and what would find more than was asked when it is passed over."""
 
@@ -102,6 +113,23 @@ class TestAuditEvents:
         assert (page["total"], len(page["entry"])) == (len(whole), 2)
         assert "total" not in his("GET", f"{query}&_count=2").json
         assert his("GET", f"{query}&_summary=all").status == his("GET", f"{query}&_total=x").status == 400
+
+    @pytest.mark.parametrize(
+        ("query", "is_found"),
+        [("patient=p", True), ("patient=Patient/p", True), ("patient:Patient=p", True),
+         ("patient=BASE/Patient/p", True),
+         ("patient=q", False), ("_lastUpdated=gt2020", True), ("_lastUpdated=lt2020", False), ("type=rest", True),
+         ("type=other", False), ("entity=Encounter/e2026-01-05", True), ("entity=BASE/Patient/p", True)],
+    )  # fmt: skip
+    def test_are_found(self, his: Caller, query: str, is_found: bool) -> None:
+        query = query.replace("BASE", his.server.base)
+        found = entries(his("GET", f"/AuditEvent?agent=his&subtype=create&{query}"), "match")
+        assert bool(found) == is_found
+        for event in found if "patient" in query else ():
+            assert {"reference": "Patient/p"} in [e["what"] for e in event["entity"]]
+
+    def test_parameters_that_would_choose_are_told_of(self, his: Caller) -> None:
+        assert len(entries(his("GET", "/AuditEvent?_tag=x"), "outcome")) == 1
 
     def test_one_in_part(self, his: Caller) -> None:
         id_ = entries(his("GET", "/AuditEvent?_count=1"), "match")[0]["id"]

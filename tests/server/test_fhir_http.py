@@ -122,7 +122,7 @@ class TestErrors:
          ("POST", "/Patient", {"resourceType": "Device"}, 400), ("PUT", "/Patient/p", {"resourceType": "Patient"}, 400),
          ("POST", "/Patient", {"resourceType": "Patient", "gender": "x"}, 422), ("POST", "", P, 400),
          ("PATCH", "/Patient/none", "[]", 404), ("PUT", "/Patient", P, 400), ("DELETE", "/Patient", None, 400),
-         ("GET", "/Patient?_id=%FF", None, 200), ("GET", "/Patient/p/Potato", None, 404),
+         ("GET", "/Patient?_id=%FF", None, 400), ("GET", "/Patient/p/Potato", None, 404),
          ("GET", "/Organization/o/Patient", None, 400), ("GET", "/Patient/p/$nothing", None, 404)],
     )  # fmt: skip
     def test_is_an_outcome(self, his: Caller, method: str, path: str, body: Any, status: int) -> None:
