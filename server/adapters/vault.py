@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from records.errors import CannotOpen, KeyServiceUnavailable
 
 # One unwrap takes 1 ms beside the service and 50 ms across a city; a patient's join waits no longer than this.
 TIMEOUT_S = 3.0
+# An answer holds one wrapped key or a key's versions; more is something else.
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +51,10 @@ class VaultProvider:
         answer = await self._call("GET", f"keys/{self._key.name}")
         if answer.get("derived") is not True:
             raise KeyServiceUnavailable("the key of the key service was not made with derived=true")
-        return self._id(int(answer["latest_version"]))
+        version = answer.get("latest_version")
+        if not isinstance(version, int):
+            raise KeyServiceUnavailable("the key service answered in an unknown format")
+        return self._id(version)
 
     async def wrap(self, key: bytes, context: bytes) -> Wrapped:
         """Wrap a key, bound to the context."""
@@ -59,7 +65,10 @@ class VaultProvider:
         """Unwrap a key in its context."""
         body = {"ciphertext": self._exact(wrapped), "context": _base64(context)}
         answer = await self._call("POST", f"decrypt/{self._key.name}", body)
-        return base64.b64decode(answer["plaintext"], validate=True)
+        try:
+            return base64.b64decode(answer["plaintext"], validate=True)
+        except (KeyError, ValueError, TypeError):
+            raise KeyServiceUnavailable("the key service answered in an unknown format") from None
 
     async def rewrap(self, wrapped: Wrapped, context: bytes) -> Wrapped:
         """Wrap a key under the newest version inside the service; it never comes here in the clear."""
@@ -87,7 +96,7 @@ class VaultProvider:
         return text
 
     def _wrapped(self, answer: dict[str, Any]) -> Wrapped:
-        ciphertext = str(answer["ciphertext"])
+        ciphertext = str(answer.get("ciphertext"))
         version = re.match(r"vault:v(\d+):", ciphertext)
         if version is None:
             raise KeyServiceUnavailable("the key service answered in an unknown format")
@@ -112,11 +121,29 @@ class VaultProvider:
         headers = {"X-Vault-Token": self._key.token, "X-Vault-Request": "true"}
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         try:
-            async with self._session.request(method, url, json=body, headers=headers, timeout=timeout) as response:
-                data = dict((await response.json())["data"]) if response.status == 200 else {}
+            async with self._session.request(
+                method, url, json=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:  # a redirect would carry the token along, wherever it leads
+                data = _data(await _read(response.content)) if response.status == 200 else {}
                 return response.status, data
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
             raise KeyServiceUnavailable("the key service is out of reach") from error
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    body = b""
+    while more := await content.read(MAX_ANSWER_BYTES + 1 - len(body)):
+        body += more
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ValueError("an answer that is too long")
+    return body
+
+
+def _data(body: bytes) -> dict[str, Any]:
+    data = json.loads(body)["data"]
+    if not isinstance(data, dict):
+        raise TypeError("data is an object")
+    return data
 
 
 def _base64(data: bytes) -> str:
