@@ -23,7 +23,8 @@ def create_key_file(path: Path) -> None:
 def load_key_file(path: Path) -> KeyFile:
     """Read a key file. Raises KeyFileInvalid when it is missing, damaged, or open to anyone but its owner."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # A pipe in its place would keep the start waiting for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise KeyFileInvalid(
             f"no key file at {path}: restore it from its backup; without it nothing sealed can be read"

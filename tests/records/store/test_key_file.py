@@ -48,6 +48,17 @@ class TestKeyFile:
         with pytest.raises(KeyFileInvalid):
             load_key_file(link)
 
+    def test_pipe_is_no_file_and_nobody_waits_for_it(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "kek.json", 0o600)
+        with pytest.raises(KeyFileInvalid, match="regular file"):
+            load_key_file(tmp_path / "kek.json")
+
+    @pytest.mark.parametrize("kept", [0, 1, 40, -2])
+    def test_cut_off_anywhere_is_damage(self, path: Path, kept: int) -> None:
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(KeyFileInvalid, match="damaged"):
+            load_key_file(path)
+
     def test_folder_is_no_file(self, tmp_path: Path) -> None:
         os.chmod(tmp_path, 0o700)
         with pytest.raises(KeyFileInvalid):
