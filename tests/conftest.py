@@ -111,7 +111,7 @@ def _external(url: str) -> Cluster:
         cluster.execute(
             make.format(LOGIN_ROLE, "login password 'test'"),
             make.format(APP_ROLE, "nologin"),
-            make.format(WEB_ROLE, "login noinherit password 'test'"),
+            make.format(WEB_ROLE, "login password 'test'"),
             f"grant {APP_ROLE} to {LOGIN_ROLE}, {WEB_ROLE}",
         )
     )

@@ -189,7 +189,7 @@ class TestHousekeeping:
     async def test_a_recording_whose_term_is_over_leaves_the_disk(self, clinic: Clinic) -> None:
         await recorded(clinic)
         folder = clinic.app[SETTINGS].data_dir / RECORDINGS
-        chores = Housekeeping(clinic.app[DATABASE], clinic.app[SETTINGS].data_dir)
+        chores = Housekeeping(clinic.app[DATABASE], clinic.app[SETTINGS].data_dir, clinic.clock.now())
         await chores.sweep()
         assert len(list(folder.iterdir())) == 1
         clinic.clock.advance(days=3 * 366)

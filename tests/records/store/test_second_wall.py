@@ -16,6 +16,9 @@ import pytest
 from sqlalchemy import text
 
 from records.store.accounts import NewAccount
+from records.store.database import Database
+from records.store.key_file import load_keyring
+from records.store.migrate import upgrade
 from records.store.tables import metadata
 from server.adapters.embedded_postgres import LOGIN_ROLE, WEB_ROLE
 
@@ -96,6 +99,15 @@ class TestRoles:
             for attack in ("alter table patient disable row level security", "drop policy tenant_wall on patient",
                            "alter table audit_entry disable trigger all", "create table public.x (a int)"):  # fmt: skip
                 assert REFUSAL.search(await refused(web, attack))
+
+    async def test_it_starts_on_a_migrated_database(self, store: Store) -> None:
+        """With somebody's own PostgreSQL the owner migrates, and `serve` gets this role's address."""
+        url = store.url.replace(f"//{LOGIN_ROLE}", f"//{WEB_ROLE}")
+        await upgrade(url)
+        database = await Database.open(url, load_keyring(store.key_file), clock=store.clock)
+        async with database.unit(SYSTEM) as unit:
+            assert await unit.patients.find_by_phone("13800138000") == []
+        await database.close()
 
     async def test_nothing_of_the_machine(self, web: asyncpg.Connection) -> None:
         for attack in ("select pg_read_file('/etc/passwd')", "copy patient to program 'id'",
