@@ -94,7 +94,12 @@ _SWALLOWS = (Kind.SYMPTOM, Kind.DISEASE, Kind.VAGUE)
 
 def _without_swallowed(mentions: list[Mention], lexicon: Lexicon) -> list[Mention]:
     """Drop the fever in "hay fever": a longer phrase says what the shorter one does not."""
-    whole = [m for m in mentions if len(m.parts) == 1 and lexicon.concepts[m.concept].kind in _SWALLOWS]
+    whole = [
+        m
+        for m in mentions
+        if len(m.parts) == 1
+        and (lexicon.concepts[m.concept].kind in _SWALLOWS or m.concept.endswith("_history"))  # "history of stroke"
+    ]
     return [
         m
         for m in mentions

@@ -57,7 +57,7 @@ _FIRST_PERSON = re.compile(
     r" i (?!(?:think|believ|am worri|notic|see|found|call|took|gave|tri|brought|want|wonder|bring))\w+| me\b|我(?!妈|爸|老|儿|女|家|孩|宝|爷|奶|弟|妹|哥|姐|朋|外|们|丈|妻|先|太|媳|姥|婆|公|岳|同|室|想|怀疑|担心|觉得|发现|带|给|该|要|是)"  # noqa: E501
 )
 _HAS_HAD = re.compile(
-    r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|患|死于|去世|得过|过,|得|有|感冒|生病|确诊|也"  # noqa: E501
+    r"had|has|have|die|suffer|diagnos|pass away|get|come down|also|recent|with|was|were|sick|drop dead|collaps|患|死于|去世|走,|走\n|猝死|当年|心绞痛|得过|过,|得|有|感冒|生病|确诊|也"  # noqa: E501
 )
 
 
@@ -71,14 +71,34 @@ def judge(reading: Reading, concepts: Mapping[str, Concept], *, proxy: bool | No
     """
     scopes = _scopes(reading)
     if proxy is None:
-        proxy = _opens_with_relative(reading) or _FIRST_PERSON.search(reading.normal.plain) is None
+        proxy = not _opens_with_history(reading) and (
+            _opens_with_relative(reading) or _FIRST_PERSON.search(reading.normal.plain) is None
+        )
     scopes += _relative_scopes(reading, proxy)
     return tuple(Judged(m, _status(m, scopes, concepts[m.concept].kind, reading)) for m in reading.mentions)
 
 
 # "Mum has been muddled" is about Mum; "my uncle had a heart attack last year" is background.
 _BACKGROUND = re.compile(r" (?:had|die|pass away|suffer|was diagnos|also)\b|得过|死于|去世|患有|病史|也|有.{1,6}史")
+# What a relative had long ago, even where nobody says "I".
+_LONG_AGO = re.compile(
+    r" (?:drop dead|pass away|died? of|has angina|in (?:19|20)\d\d|at \d\d i|at \d\d, i)\b"
+    r"|[梗癌风塞]过|中过|当年|那年|过世|去世|猝死|有心绞痛我|有心绞痛, ?我"
+)
+# Whoever says this speaks of themselves, whatever relative the text opens with.
+_ONESELF = re.compile(
+    r" (?:own thing|own problem|only ailment|i look after|i feel well|i am well|i fine)\b|我自己|我本人|我没事|我身体"
+)
 OPENING_REACH = 10
+
+
+def _opens_with_history(reading: Reading) -> bool:
+    """Whether the text opens with what a relative had long ago, or the writer says that it is about themselves."""
+    plain = reading.normal.plain
+    first = next((hit for hit in reading.triggers if hit.name == "relative" and hit.first <= OPENING_REACH), None)
+    if first is None:
+        return False
+    return bool(_ONESELF.search(plain) or _LONG_AGO.search(plain[first.last : first.last + 24]))
 
 
 def _opens_with_relative(reading: Reading) -> bool:
@@ -97,7 +117,13 @@ def _scopes(reading: Reading) -> list[_Scope]:
         elif hit.name == "absent_near":
             scopes.append(_Scope(hit.last, _near_end(plain, hit), hit.name, hit))
         elif hit.name == "absent_next":
-            scopes.append(_Scope(hit.last, hit.last + MAX_NEXT_HAN, hit.name, hit))
+            # "气上不来，胸疼" denies nothing behind the comma.
+            mark = re.search(rf"[{COMMA}{SENTENCE_END}]", plain[hit.last : hit.last + MAX_NEXT_HAN])
+            reach = mark.start() if mark else MAX_NEXT_HAN
+            scopes.append(_Scope(hit.last, hit.last + reach, hit.name, hit))
+        elif hit.name.endswith("_sentence"):
+            start = plain.rfind(SENTENCE_END, 0, hit.first) + 1
+            scopes.append(_Scope(start, _told_end(plain, hit.last), hit.name, hit))
         else:
             scopes.append(_Scope(_segment_start(plain, hit.first), hit.first, hit.name, hit))
     return scopes
@@ -164,6 +190,17 @@ def _near_end(plain: str, hit: Hit) -> int:
     return comma if comma >= 0 else limit
 
 
+# Where a dream or a film ends and the person's own day begins.
+_AWAKE = re.compile(
+    r" (?:wak|wok|now|but|today|real|actual|meanwhile|since|i have|i am|i got|me)|醒|今天|现在|但|却|真的|其实|我(?!们)"
+)
+
+
+def _told_end(plain: str, after: int) -> int:
+    awake = _AWAKE.search(plain, after)
+    return min(_sentence_end(plain, after), awake.start() if awake else len(plain))
+
+
 def _segment_start(plain: str, before: int) -> int:
     return max(plain.rfind(mark, 0, before) for mark in (SENTENCE_END, COMMA, " but ", "但")) + 1
 
@@ -178,7 +215,11 @@ def _relative_scopes(reading: Reading, proxy: bool) -> list[_Scope]:
         owned = re.search(r"(?:his|her|patient|其|患者|孩子) ?$", plain[: hit.first]) is not None
         after = plain[hit.last : hit.last + 30]
         died = (
-            re.search(r"^[^,\n]{0,20}(?: die| had |pass away|死于|去世|患有| have similar|diagnos)", after) is not None
+            re.search(
+                r"^[^,\n]{0,20}(?: die| had |pass away|死于|去世|患有|梗过|[梗癌风塞]过|中过| have similar|diagnos)",
+                after,
+            )
+            is not None
         )
         speaks = re.search(r"^\W*(?:say|state|report|bring|brought|call|notic|说|发现|带|代述|诉)", after) is not None
         if speaks or not _HAS_HAD.search(after):

@@ -28,6 +28,7 @@ from records.triage.wording import (
     allows_self_care,
     forbids_self_care,
     heard_text,
+    is_alarming,
     raises,
     wording,
 )
@@ -157,7 +158,7 @@ def _decide(story: Story, known: Pack, heard: Reading) -> _Decision:
     base = most_urgent([level for level, _ in based], Level.SELF_CARE)
     at_home = earned(story, known) if floor.rank >= Level.ROUTINE.rank else None
     reached = min(floor, base, key=lambda level: level.rank)
-    if at_home and not forbids_self_care(heard):
+    if at_home and (not forbids_self_care(heard) or _is_request(at_home, heard)):
         reached, reason = Level.SELF_CARE, text["earned"].format(at_home.complaints[0].title[story.lang])
     elif floor.rank < Level.ROUTINE.rank and floor.rank <= base.rank:
         reason = (
@@ -178,6 +179,11 @@ def _decide(story: Story, known: Pack, heard: Reading) -> _Decision:
     covered = coverage(story.readings[0])
     is_about_no_complaint = not complaints and covered >= WELL_UNDERSTOOD  # "what are the symptoms of a stroke?"
     return decided if is_about_no_complaint or not raises(heard, covered) else _raised(decided, heard, story)
+
+
+def _is_request(at_home: Earned, heard: Reading) -> bool:
+    """Whether nothing but paper, a vaccination or a repeat prescription is asked for, in words that alarm nobody."""
+    return [one.id for one in at_home.complaints] == ["request"] and not is_alarming(heard)
 
 
 # What has lasted longer is no trifle, whatever its words; nor is anything in the youngest.

@@ -49,6 +49,9 @@ _MEASURED: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"\b((?:9[3-9]|10\d)(?:\.\d+)?)\s*f\b"),
         re.compile(r"\b(\d{2,3}(?:\.\d+)?)\s*fever\b"),
         re.compile(rf"(?:体温|腋温|耳温|额温|发烧|高烧|发热|烧){_LINK}({HAN_VALUE})(?!天|小时|分钟)"),
+        # A clause that begins with such a number and goes on without a unit is a reading: "shaking, 39.6 tonight".
+        re.compile(r"(?:^|[,，。.;；、]\s*)((?:3[6-9]|4[01])\.\d)(?!\d)(?=\s*(?:$|[,，。;；、!！]|on the|in the|under|armpit|ear|this|now|tonight|today|since|and|腋|左右|不退))"),
+        re.compile(r"(?:thermometer|therm|armpit|under the arm|in the ear|forehead|腋下|量的?|量了|量过|测了|耳朵里){_LINK}((?:3[5-9]|4[0-2])(?:\.\d)?)(?![\d.]|\s*(?:cm|厘米|次|天|斤|公斤|mmol|%))".replace("{_LINK}", r"\s*(?:says|said|reads|read|is|was|at|of|was|到|是|出来|[:：])?\s*")),
     ),
 }  # fmt: skip
 _KILOPASCAL = re.compile(rf"(?:{_BP}{_LINK})?\b(\d{{1,2}}(?:\.\d+)?)\s*/\s*(\d{{1,2}}(?:\.\d+)?)\s*kpa")

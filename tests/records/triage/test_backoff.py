@@ -1,5 +1,8 @@
 """README "Back-off": an unknown clause becomes a question, never a finding."""
 
+import ctypes
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,3 +54,9 @@ class TestRealEncoder:
         encoder = UniversalSentenceEncoder()
         vectors = np.asarray(encoder.encode(["difficulty breathing", "I struggle for air", "new curtains"]))
         assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.2
+
+    def test_it_keeps_to_one_thread_whoever_loaded_numpy(self) -> None:
+        UniversalSentenceEncoder().encode(["warm"])
+        mapped = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        library = ctypes.CDLL(next(line.split()[-1] for line in mapped if "openblas" in line))
+        assert library.scipy_openblas_get_num_threads64_() == 1

@@ -62,13 +62,15 @@ class TestRaising:
 
 
 class TestStayingAtHome:
-    trifle = Reading(0.01, 0.9, 0.01, 1.0, None, is_mixed=True)
+    trifle = Reading(0.01, 0.9, 0.01, 1.0, None, alone=(0.05, 0.8))
 
     def test_it_takes_both_readers(self) -> None:
         assert allows_self_care(self.trifle)
-        assert not allows_self_care(dataclasses.replace(self.trifle, is_mixed=False))
+        assert not allows_self_care(dataclasses.replace(self.trifle, alone=None))
 
-    @pytest.mark.parametrize("change", [{"part": 0.2}, {"emergency": 0.1}, {"familiar": 0.4}, {"self_care": 0.7}])
+    @pytest.mark.parametrize(
+        "change", [{"part": 0.2}, {"emergency": 0.1}, {"familiar": 0.4}, {"self_care": 0.7}, {"alone": (0.4, 0.5)}]
+    )
     def test_any_doubt_forbids_it(self, change: dict[str, Any]) -> None:
         assert not allows_self_care(dataclasses.replace(self.trifle, **change))
 
