@@ -9,10 +9,12 @@ from itertools import chain, islice
 from records.crypto import blind_index
 from records.crypto.blind_index import ROW_FOR_EACH, Path
 from records.crypto.envelope import DataKey
+from records.fhir.coded import CODED
 from records.fhir.index import MAX_PREFIX, Index, String, exact, expanded, normalise_string, prefix, presence, whole
 
 FIELD = "fhir"  # the blind index key of all FHIR tokens; path and value are in the text
 MAX_TOGETHER = 1_000  # sets of elements of which the marks are kept, some 150 bytes each
+UNCODED = frozenset((CODED,))  # the texts of a resource without codes, as most Patients are
 INDEXED = "resource"  # every resource's, so that `present` says under which keys it was written
 
 
@@ -56,7 +58,9 @@ class Blinds:
             if key.layout != ROW_FOR_EACH:
                 for marks, index in zip(found, indexes, strict=True):
                     marks.append(_element_marks(key, index))
-                coded = [sorted(index.coded) for index in indexes]
+                    if index.coded == UNCODED:
+                        marks.append(blind_index.mark(key, FIELD, CODED))
+                coded = [sorted(index.coded) if index.coded != UNCODED else [] for index in indexes]
                 _share(found, blind_index.marks(key, FIELD, chain.from_iterable(coded)), coded)
         return [b"".join(marks) or None for marks in found]
 

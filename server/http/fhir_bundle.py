@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from operator import itemgetter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -52,15 +53,14 @@ from server.http.fhir_write import match, refuse_blind_patch, refuse_part
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What became of one step."""
 
     status: int
     stored: Stored | None = None
     content: bytes = b""
     """Resource or OperationOutcome to put into the answer."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     """Of the answer that the same request alone would have had."""
 
 
@@ -106,9 +106,11 @@ async def _created(
 ) -> dict[int, Done]:
     """Create everything that is new in one statement; what the Bundle deletes shares nothing with it."""
     new = [s for s in steps if s.is_write and s.method == "POST" and s.number not in existing]
-    resources = []
+    resources, types = [], set()
     for step in new:
-        call.need(step.type, "create", "c")
+        if step.type not in types:
+            call.need(step.type, "create", "c")
+            types.add(step.type)
         try:
             resources.append(_referring(step, known))
         except FhirError as error:
