@@ -119,7 +119,8 @@ class Recorder:
             self._files.carry_out(effect)
 
     def _accept(self) -> None:
-        """A relay connects: the newest one counts, as a room may move to another."""
+        """A relay connects: the newest one counts, as a room may move to another; what the last one sent is kept."""
+        self._drain()
         self._hang_up()
         self._relay, _ = self._listener.accept()
         self._relay.setblocking(False)

@@ -102,14 +102,13 @@ class Tape:
     def _add(self, track: wire.Track) -> None:
         if track.track in self._tracks or len(self._tracks) >= MAX_SOURCES:
             return
-        clock = self._clocks.setdefault(track.seat, PublisherClock())
-        source = self._tracks[track.track] = Source(track, clock)
         key = (track.seat, "" if track.source in TOGETHER else track.source)
         group = self._groups.setdefault(key, _Group())
         older = group.sources.get(track.source)
-        if older is not None:
+        if older is not None:  # before the new one is noted: another relay gives the same numbers
             self._tracks.pop(older.track.track, None)
-        group.sources[track.source] = source
+        clock = self._clocks.setdefault(track.seat, PublisherClock())
+        self._tracks[track.track] = group.sources[track.source] = Source(track, clock)
 
     # One file
 

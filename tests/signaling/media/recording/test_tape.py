@@ -196,3 +196,24 @@ class TestGaps:
 
 def _is_of(item: Arrival, track: int) -> bool:
     return isinstance(item[1], wire.Packet) and item[1].track == track
+
+
+class TestAnotherRelay:
+    """A relay dies or hands the room on: the next one numbers its tracks anew, and the page's clocks begin anew."""
+
+    def test_what_the_next_relay_brings_is_recorded_with_a_gap_before_it(self) -> None:
+        tape = Tape(START)
+        before, after = Publisher(), Publisher(seed=2)
+        after._wall = before._wall  # the same person's computer
+        effects: list[Effect] = []
+        for at, message in sorted(call(before, 3), key=lambda item: item[0]):
+            tape.receive(message)
+            effects += tape.handle_timer(at)
+        tape.lose_relay()
+        second = after.sound(6, 11) + after.picture(6, 11) + [one for one in after.reports(11) if one[0] >= START + 6]
+        announced = [(START + 5.9, message) for _, message in after.announce()]
+        effects += recorded(announced + second, 14, tape)
+        assert max(write.at_ms for write in of(Write, effects)) > 10_500
+        (sound, picture) = of(Gap, effects)
+        for gap in (sound, picture):
+            assert gap.since_ms == pytest.approx(3000, abs=200) and gap.until_ms == pytest.approx(6000, abs=200)
