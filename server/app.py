@@ -37,7 +37,7 @@ from server.visit_store import DatabaseVisits
 from signaling.inputs import RoomFacts
 
 ROUTE_MODULES = (
-    "health", "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets",
+    "health", "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets", "written",
     "ice", "websocket", "whip", "fhir", "line_tests", "token", "openapi",
 )  # fmt: skip
 # Every JSON body of ours is far smaller (middleware.py refuses them earlier); a FHIR bundle is the largest.

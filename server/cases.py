@@ -48,8 +48,8 @@ async def _case(services: Services, staff: Staff, visit_id: UUID, actor: Actor) 
         "triage": triage_part(at, versions, decisions),
         "vitals": dict((at.intake or {}).get("vitals") or {}),
         "chat": [
-            {"from": line.seat, "role": line.role, "text": line.text, "at": line.at.isoformat(), "key": line.key,
-             "number": line.number}
+            {"from": line.seat, "role": line.role, "text": line.text, "at": line.at.isoformat(),
+             "key": line.key.removeprefix(f"{line.seat}/"), "number": line.number}
             for line in chat
         ],
         "readings": [

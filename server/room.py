@@ -108,6 +108,7 @@ class _Place:
 
 DeviceAnswer = e.DeviceAnswered | e.DeviceRefused
 _FromPages = _Joined | Barred | _Gone | _Said | _Asked | _Place
+News = RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved | m.QueuePlace | Barred | i.ChatStored | i.ReadingStored
 _Input = _FromPages | i.DeviceLeft | i.StoreResult | i.RelayInput | i.RecordingInput
 _STORE = (e.Transition, e.StoreChat, e.StoreReading, e.StorePath, e.RenewLease, e.StoreLines)
 _RECORDING = (e.StoreConsent, e.OpenRecording, e.RecordMedia, e.SealRecording)
@@ -187,8 +188,8 @@ class Room:
         """End a device's link."""
         await self._inbox.put(i.DeviceLeft(link))
 
-    def tell(self, item: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved | m.QueuePlace | Barred) -> None:
-        """Take what the relay or the queue says. Never waits."""
+    def tell(self, item: News) -> None:
+        """Take what the relay, the queue or HTTP says. Never waits."""
         self._post(_Place(item) if isinstance(item, m.QueuePlace) else item)
 
     def refresh(self) -> None:

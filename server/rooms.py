@@ -16,7 +16,7 @@ from server.clock import Clock
 from server.device_sessions import DeviceSessions
 from server.places import places
 from server.recording import Recorders
-from server.room import Barred, Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
+from server.room import Barred, News, Room, RoomOverrun, SeatSocket, SeatTicket, Surroundings
 from server.room_store import VisitStore
 from server.turn import Turn
 from signaling import inputs as i
@@ -161,6 +161,10 @@ class Rooms:
             room.refresh()
         self._queue_moved()
 
+    def written(self, visit_id: UUID, entry: m.ChatLine | m.Reading) -> None:
+        """Tell the seats of an entry that HTTP stored; without a live room here a page reads it when it comes."""
+        self._tell(visit_id, i.ChatStored(entry) if isinstance(entry, m.ChatLine) else i.ReadingStored(entry))
+
     async def queue_changed(self) -> None:
         """Work out every waiting patient's place again and tell them; at most once a second."""
         self._queue_moved()
@@ -183,17 +187,19 @@ class Rooms:
 
     def relay_event(self, room: str, event: RelayEvent | i.RelayGone | i.RelayBack | i.RelayMoved) -> None:
         """Hand a relay's event to its room; a visit without a live room needs none."""
-        visit_id = UUID(room)
+        self._tell(UUID(room), event)
+
+    # Own
+
+    def _tell(self, visit_id: UUID, news: News) -> None:
         found = self._rooms.get(visit_id)
         if found is None:
             return
         try:
-            found.tell(event)
+            found.tell(news)
         except RoomOverrun:
-            log.error("room.overrun", extra={"visit": room})
+            log.error("room.overrun", extra={"visit": str(visit_id)})
             self._tasks[visit_id].cancel()
-
-    # Own
 
     async def _open(self, visit_id: UUID) -> Room | Exception:
         """Open a room; an error is returned, since it belongs to whoever waits and not to this task."""

@@ -59,6 +59,8 @@ class Kept(Generic[Entry]):
     def stored(self, entry: Entry) -> list[e.Effect]:
         """Tell everyone, the sender with the id that it asked under."""
         asked = self._unstored.pop((entry.seat, entry.key), None)
+        if asked is None and any((one.seat, one.key) == (entry.seat, entry.key) for one in self._entries):
+            return []  # it came by HTTP too, from a page that was closed: everyone has it
         self._entries.append(entry)
         effects: list[e.Effect] = []
         for seat in self._seats:

@@ -147,6 +147,24 @@ DECISION = closed(
     {"action": one_of("accept", "override", "reject")},
     {"level": nullable(one_of(*LEVELS)), "line": nullable(text(SHORT)), "reason": nullable(text(LONG))},
 )
+# As on the socket (signaling/README.md "Chat"): 4,000 characters, keys of 64; a page keeps 64 entries at most.
+_KEY = text(64, 1)
+WRITTEN = closed(
+    {
+        "entries": array(
+            {
+                "type": "object",
+                "required": ["type"],
+                "oneOf": [
+                    closed({"type": one_of("chat"), "key": _KEY, "text": {**text(4_000, 1), "pattern": r"\S"}}),
+                    closed({"type": one_of("vitals"), "key": _KEY,
+                            "values": {"type": "object", "minProperties": 1, "maxProperties": 7}}),
+                ],
+            },
+            64,
+        )
+    }
+)  # fmt: skip
 REASON = closed({"reason": text(500, 1)})
 VERDICT = closed({"verdict": one_of("justified", "unjustified")}, {"note": nullable(text(500))})
 # A name of one letter is a name in Chinese; of a number four digits are enough.

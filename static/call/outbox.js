@@ -12,6 +12,7 @@ const STORE = 'teleconsult.unsent.';
  * @typedef {object} OutboxPorts
  * @property {(type: string, body: unknown) => string} send to the socket; its id
  * @property {(type: 'chat'|'vitals', body: object) => boolean} sendDirect to the data channel; false while there is none
+ * @property {(entries: object[]) => void} sendLast to the server by HTTP; nobody is there to hear an answer
  * @property {(written: import('./written.js').Written) => void} onChange
  */
 
@@ -50,6 +51,12 @@ export class Outbox {
     for (const { key, type, body } of again(this.#written, isSocketOpen, now)) {
       this.#become(change(this.#written, key, { id: this.#ports.send(type, { ...body, key }), refusedAt: null, since: now }));
     }
+  }
+
+  /** The page is closed: what is not stored goes by HTTP; the same key twice is one entry, should it come back after all. */
+  leave() {
+    const entries = this.#written.own.filter(({ isFailed }) => !isFailed).map(({ type, key, body }) => ({ type, key, ...body }));
+    if (entries.length) this.#ports.sendLast(entries);
   }
 
   /** What the socket brought, after the page's state took it. @param {import('../types.js').Envelope} envelope */

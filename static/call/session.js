@@ -57,6 +57,10 @@ export class CallSession {
   /** Chat and readings, until they are stored. */
   outbox = new Outbox({
     send: (type, body) => this.#socket.send(type, body), onChange: (written) => this.#dispatch({ type: 'written', written }),
+    sendLast: (entries) => {
+      const path = this.#options.visitId ? `/api/visits/${this.#options.visitId}/written` : '/api/visit/written';
+      request('POST', path, { body: { entries }, keepalive: true }).catch(() => {}); // the tab still has them, if it is a reload
+    },
     sendDirect: (type, body) => { if (!this.room.isOpen) return false; this.room.send(type, body); return true; },
   });
   /** The practitioner draws: set by the page. */
@@ -130,6 +134,7 @@ export class CallSession {
     this.#network.open(signal);
     const watch = setInterval(() => this.#watch(), WATCH_EVERY_MS);
     const stats = setInterval(() => this.#measure(), STATS_EVERY_MS);
+    window.addEventListener('pagehide', () => this.outbox.leave(), { signal });
     signal.addEventListener('abort', () => { clearInterval(watch); clearInterval(stats); }, { once: true });
     this.#socket.open();
   }

@@ -18,6 +18,9 @@ class FakeRooms:
     async def visit_changed(self, visit_id: UUID) -> None:
         self.changed.append(visit_id)
 
+    def written(self, visit_id: UUID, entry: object) -> None:
+        self.changed.append(visit_id)
+
     async def queue_changed(self) -> None:
         self.queue_changes += 1
 

@@ -24,7 +24,7 @@ from tests.fakes.triage import FakeTriage
 from tests.server.clinic import Clinic, MovableClock
 
 MODULES = (
-    "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets", "ice",
+    "pages", "join", "visit", "session", "queue", "console", "privacy", "recordings", "tickets", "written", "ice",
     "line_tests", "openapi",
 )  # fmt: skip
 

@@ -81,6 +81,57 @@ class TestReadings:
         assert (await patient.hear("vitals"))["body"]["role"] == "doctor"
 
 
+class TestLastWords:
+    """A page that is closed while its socket is away gives what it wrote by HTTP."""
+
+    async def test_entries_are_stored_once_and_told_to_who_is_there(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        entries = [{"type": "chat", "key": "c1", "text": "I go now"},
+                   {"type": "vitals", "key": "v1", "values": {"spo2": 95}}]  # fmt: skip
+        await patient.socket.close()
+        for _ in range(2):
+            assert (await patient.person.post("/api/visit/written", {"entries": entries})).status == 204
+        assert (await doctor.hear("chat"))["body"]["text"] == "I go now"
+        assert (await doctor.hear("vitals"))["body"]["values"] == {"spo2": 95}
+        case = (await doctor.person.get(f"/api/visits/{patient.person.visit_id}")).body
+        assert [line["key"] for line in case["chat"]] == ["c1"]
+        assert [(one["key"], one["role"]) for one in case["readings"]] == [("v1", "patient")]
+
+    async def test_the_page_that_comes_back_after_all_sends_no_second_line(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        body = {"entries": [{"type": "chat", "key": "c1", "text": "I go now"}]}
+        await patient.person.post("/api/visit/written", body)
+        await patient.say("chat", {"text": "I go now", "key": "c1"}, seq=1)
+        await patient.hear("chat", lambda line: line["key"] == "c1")
+        await patient.say("chat", {"text": "next", "key": "c2"}, seq=2)
+        await doctor.hear("chat", lambda line: line["key"] == "c2")
+        assert [one["body"]["key"] for one in doctor.frames if one["type"] == "chat"] == ["c1", "c2"]
+
+    async def test_what_no_body_has_is_refused_whole(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        entries = [{"type": "chat", "key": "c1", "text": "x"}, {"type": "vitals", "key": "v", "values": {"spo2": 300}}]
+        answer = await patient.person.post("/api/visit/written", {"entries": entries})
+        assert (answer.code, answer.body["errors"][0]["pointer"]) == ("invalid-body", "/entries/1/values/spo2")
+        assert (await doctor.person.get(f"/api/visits/{patient.person.visit_id}")).body["chat"] == []
+
+    async def test_the_doctor_s_page_has_the_same_way(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        path = f"/api/visits/{patient.person.visit_id}/written"
+        answer = await doctor.person.post(path, {"entries": [{"type": "chat", "key": "d", "text": "bye"}]})
+        assert answer.status == 204
+        assert (await patient.hear("chat"))["body"]["role"] == "doctor"
+
+    async def test_nothing_is_added_to_a_visit_that_is_over(self, live: LiveClinic) -> None:
+        doctor, patient = await live.in_consult()
+        path = f"/api/visits/{patient.person.visit_id}"
+        await doctor.person.put(f"{path}/note", NOTE, If_Match='"0"')
+        await doctor.person.post(f"{path}/end")
+        await doctor.person.post(f"{path}/sign", If_Match='"1"')
+        body = {"entries": [{"type": "chat", "key": "c", "text": "x"}]}
+        answer = await patient.person.post("/api/visit/written", body)
+        assert answer.code == "wrong-state"
+
+
 class TestPlace:
     """The place that HTTP tells and the one that is pushed are one."""
 

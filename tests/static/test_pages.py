@@ -263,6 +263,17 @@ class TestPrivacyOffice:
         assert await page.locator("#file-title").inner_text() == "Erased patient"
 
 
+class TestLastWords:
+    """A page that is closed before its socket came back."""
+
+    async def test_what_is_not_stored_goes_by_http_when_the_page_is_left(self, page: Page, fake: FakeWeb) -> None:
+        await PATIENT["call, measuring"].show(page, fake, "en")  # its oxygen reading waits for a socket
+        await page.goto(f"{fake.base_url}/livez")
+        await eventually(lambda: any(path == "/api/visit/written" for _, path, _ in fake.calls))
+        (body,) = [body for _, path, body in fake.calls if path == "/api/visit/written"]
+        assert [(one["type"], one["values"]) for one in body["entries"]] == [("vitals", {"spo2": 97})]
+
+
 class TestManyWait:
     """A doctor with thirty people waiting: the list stays still, the next is one key away, alarms are seen."""
 
