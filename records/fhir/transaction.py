@@ -144,7 +144,7 @@ def _step(number: int, entry: Json, base_url: str) -> Step:
         message = "the entry's url is no interaction of this server"
         raise NotSupported(message, path=f"Bundle.entry[{number}].request.url")
     if method == "POST":
-        query = str(request.get("ifNoneExist", "")).lstrip("?")
+        query = str(request.get("ifNoneExist", "")).removeprefix(type_).lstrip("?")
     criteria = tuple(search_pairs(query)) if query else ()
     if_match = _version(request["ifMatch"], number) if request.get("ifMatch") is not None else None
     if_none_match = str(request.get("ifNoneMatch", "")).removeprefix("W/").strip('"')

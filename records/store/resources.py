@@ -53,6 +53,8 @@ class Write:
     """If-Match: the current version, else VersionConflict."""
     must_be_new: bool = False
     """Refuse to change an existing resource (POST, If-None-Match: *)."""
+    must_exist: bool = False
+    """If-Match: *. Refuse to create, and to revive what was deleted."""
     is_fresh: bool = False
     """The id was drawn at random just now, so there is no need to look for it first."""
     origin: str = "client"
@@ -92,7 +94,7 @@ class Resources:
                 saved = await self._update(resource, await opened(self._unit, record), how)
                 await self._allow(how.access, saved.type, saved.row, "u")
                 return saved
-            if how.expected_version is not None:
+            if how.expected_version is not None or how.must_exist:
                 raise VersionConflict("there is no such resource, so it has no version to match")
             (created,) = await insert_all(self._unit, [resource], how.origin, is_fresh=how.is_fresh)
             if created is not None:
@@ -221,7 +223,7 @@ def _refuse_made(type_: str, id_: str) -> None:
 def _check(current: Stored, how: Write) -> None:
     if how.must_be_new and not current.deleted:
         raise VersionConflict(f"{current.type} {current.id} exists")
-    if how.expected_version not in (None, current.version):
+    if how.expected_version not in (None, current.version) or how.must_exist and current.deleted:
         raise VersionConflict(f"the current version is {current.version}")
     if current.origin == "visit" and how.origin != "visit":
         raise BusinessRule("this resource mirrors a visit; it changes when the visit does")

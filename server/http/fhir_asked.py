@@ -39,6 +39,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", ID + "/$validate", validate),
     ("GET", ID + "/$validate", validate),
     ("GET", ID + "/$everything", everything),
+    ("POST", ID + "/$everything", everything),
     ("POST", TYPE + "/_search", search),
     ("GET", TYPE + "/_history", history_of_type),
     ("GET", TYPE, search),

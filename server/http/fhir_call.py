@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -342,9 +342,10 @@ def outcome(status: int, issues: Sequence[Issue], headers: dict[str, str] | None
     return answer(status, text.dumps(operation_outcome(issues)), headers)
 
 
-def not_allowed(issues: Sequence[Issue], methods: Iterable[str]) -> web.Response:
+def not_allowed(issues: Sequence[Issue], methods: Collection[str]) -> web.Response:
     """Give the 405 with the methods that the address has (RFC 9110 §15.5.6)."""
-    return outcome(405, issues, {"Allow": ", ".join(sorted(methods))})
+    allowed = {*methods, "HEAD"} if "GET" in methods else {*methods}
+    return outcome(405, issues, {"Allow": ", ".join(sorted(allowed))})
 
 
 def refused(error: TokenRefused) -> web.Response:

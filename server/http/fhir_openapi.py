@@ -169,6 +169,7 @@ FHIR_OPERATIONS = (
     _O("POST", "/fhir/{type}/{id}/$validate", "Validate for an update", bodies=_BODY, query=_VALIDATE),
     _O("GET", "/fhir/{type}/{id}/$everything", "All of a patient's compartment",
        query={"_count": _COUNT, "_since": _TIME, "start": _TIME, "end": _TIME, "_type": _TEXT}),
+    _O("POST", "/fhir/{type}/{id}/$everything", "All of a patient's compartment, by Parameters", bodies=_BODY),
     _O("GET", "/fhir/{type}/{id}/_history", "Versions", query=_HISTORY, headers=_PREFER_HANDLING),
     _O("GET", "/fhir/{type}/{id}/_history/{version}", "Read one version", (200, 304), headers=_READ),
     _O("GET", "/fhir/{type}/{id}/{member}", "Search in a compartment", query={"_type": _TEXT, **_SEARCH},

@@ -10,10 +10,10 @@ from records.fhir.dates import parse as parse_date
 from records.fhir.errors import BadRequest, BadSearch, NotSupported
 from records.fhir.interactions import SERVED_TYPES
 from records.fhir.search_draft import DEFAULT_COUNT, MAX_COUNT
+from records.fhir.search_text import search_pairs
 from records.store.pages import Page
 from records.store.search_everything import Everything, find_everything
 from server.http.fhir_call import Call, answer
-from server.http.fhir_search import parameters_of
 
 _NARROWING = ("_type", "_since", "start", "end")
 
@@ -22,7 +22,7 @@ async def everything(call: Call) -> web.Response:
     """GET Patient/[id]/$everything: the patient and all of the compartment that the client may see."""
     if call.type != "Patient":
         raise BadRequest("$everything is an operation on a Patient")
-    page = Page(call.access.client_id, await parameters_of(call), f"Patient/{call.id}/$everything")
+    page = Page(call.access.client_id, await _parameters(call), f"Patient/{call.id}/$everything")
     async with call.unit() as unit:
         call.need("Patient", "read", "r")
         token = next((v for n, v in page.pairs if n == "_page"), None)
@@ -40,6 +40,19 @@ async def everything(call: Call) -> web.Response:
     if found.next_page is not None:
         links.append(("next", f"{url}?_page={found.next_page}"))
     return answer(200, searchset(entries, links, total))
+
+
+async def _parameters(call: Call) -> tuple[tuple[str, str], ...]:
+    """The URL's parameters, and those of a Parameters resource: any operation may be posted (FHIR R4 §3.2.0.1)."""
+    given = tuple(search_pairs(call.request.rel_url.raw_query_string))
+    if call.request.method != "POST" or call.sent is None and not call.request.can_read_body:
+        return given
+    body = await call.resource()
+    if body["resourceType"] != "Parameters":
+        raise BadRequest("post Parameters to an operation", path="resourceType")
+    sent = body.get("parameter", ())
+    values = [(p.get("name"), v) for p in sent if isinstance(p, dict) for k, v in p.items() if k.startswith("value")]
+    return (*given, *((str(n), str(v)) for n, v in values))
 
 
 def _wanted(call: Call, page: Page) -> Everything:

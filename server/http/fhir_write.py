@@ -42,7 +42,8 @@ async def create(call: Call) -> web.Response:
     """POST [type]; with If-None-Exist or a query string only when nothing matches."""
     call.supports(call.type, "create")
     resource = await checked_resource(call, call.type)
-    criteria = search_pairs(call.request.headers.get("If-None-Exist", "").lstrip("?")) or criteria_of(call)
+    sent = call.request.headers.get("If-None-Exist", "").removeprefix(call.type).lstrip("?")  # some write `Type?`
+    criteria = search_pairs(sent) or criteria_of(call)
     shared = None if criteria or is_given(call) else call.asks("create", resource={**resource, "id": str(uuid4())})
     if shared is not None and (created := await call.database.resource_groups.create(shared)) is not None:
         return written(call, created)
@@ -68,7 +69,9 @@ async def update(call: Call) -> web.Response:
     """PUT [type]/[id]"""
     call.supports(call.type, "update")
     resource = await checked_resource(call, call.type, call.id)
-    how = Write(call.if_match(), call.request.headers.get("If-None-Match") == "*", access=call.access)
+    is_there = call.request.headers.get("If-Match", "").strip() == "*"
+    must_be_new = call.request.headers.get("If-None-Match") == "*"
+    how = Write(call.if_match(), must_be_new, access=call.access, must_exist=is_there)
     shared = call.asks("update", id=call.id, resource=resource, expected_version=how.expected_version)
     if shared is not None and not how.must_be_new and not is_given(call):
         changed = await call.database.resource_groups.update(shared)

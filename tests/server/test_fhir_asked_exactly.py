@@ -166,6 +166,13 @@ class TestEverything:
         url = next(link["url"] for link in page["link"] if link["relation"] == "next")
         assert his("GET", url.removeprefix(his.server.base)).ids == ["e2026-02-05"]
 
+    def test_by_post(self, his: Caller) -> None:
+        given = [{"name": "start", "valueDate": "2026-02-01"}, {"name": "_type", "valueCode": "Encounter"}]
+        reply = his("POST", "/Patient/p/$everything", {"resourceType": "Parameters", "parameter": given})
+        assert reply.ids == ["e2026-02-05"]
+        assert his("POST", "/Patient/p/$everything?_type=Patient").ids == ["p"]
+        assert his("POST", "/Patient/p/$everything", {"resourceType": "Patient"}).status == 400
+
     def test_bad_values(self, his: Caller) -> None:
         assert his("GET", "/Patient/p/$everything?start=soon").status == 400
         assert his("GET", "/Patient/p/$everything?nonsense=1", Prefer=STRICT).status == 400

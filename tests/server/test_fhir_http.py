@@ -76,6 +76,25 @@ class TestConditions:
             assert bool(reply.raw) == (status == 200 and method == "GET")
 
 
+    def test_of_a_write_to_what_must_be_there(self, his: Caller) -> None:
+        new = {"resourceType": "Device", "id": "must-be"}
+        assert his("PUT", "/Device/must-be", new, If_Match="*").status == 412
+        assert his("PUT", "/Device/must-be", new).status == 201
+        assert his("PUT", "/Device/must-be", {**new, "lotNumber": "1"}, If_Match="*").status == 200
+        assert his("DELETE", "/Device/must-be").status == 204
+        assert his("PUT", "/Device/must-be", new, If_Match="*").status == 412
+
+    @pytest.mark.parametrize("before", ["", "?", "Device?"])
+    def test_of_a_creation(self, his: Caller, before: str) -> None:
+        criteria = f"{before}identifier=urn:s|only"
+        only = {"resourceType": "Device", "identifier": [{"system": "urn:s", "value": "only"}]}
+        his("POST", "/Device", only, If_None_Exist=criteria)
+        assert his("POST", "/Device", only, If_None_Exist=criteria).status == 200
+        request = {"method": "POST", "url": "Device", "ifNoneExist": criteria}
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": only, "request": request}]}
+        assert his("POST", "", bundle).json["entry"][0]["response"]["status"] == "200 OK"
+
+
 class TestFormats:
     @pytest.mark.parametrize(
         ("accept", "status"),
@@ -130,6 +149,8 @@ class TestErrors:
         reply = his(method, path, sent)
         assert (reply.status, is_outcome(reply)) == (status, status != 200)
         assert ("Allow" in reply.headers) == (status == 405)
+        allowed = reply.headers.get("Allow", "").split(", ")
+        assert ("GET" in allowed) == ("HEAD" in allowed)
 
     @pytest.mark.parametrize("token", ["", "Bearer", "Bearer nonsense", "Basic eDp5"])
     def test_who_are_you(self, his: Caller, token: str) -> None:
