@@ -49,8 +49,9 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _copy_checkpoints(source: Path, target: Path) -> None:
     """Copy the signed checkpoints of the audit chain, without which a chain that was rewritten looks sound."""
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file in sorted((source / CHECKPOINTS).glob("*.checkpoints")):
-        (target / CHECKPOINTS).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (target / CHECKPOINTS).mkdir(mode=0o700, exist_ok=True)
         shutil.copy2(file, target / CHECKPOINTS / file.name)
 
 

@@ -47,6 +47,7 @@ async def backed_up(database_url: str, cluster: Any, tmp_path: Path) -> Path:
     await backup.dump(place_of(database_url, cluster), tmp_path / "backup")
     (tmp_path / "backup" / "recordings").mkdir()
     (tmp_path / "backup" / "recordings" / "r.0.sealed").write_bytes(b"sealed")
+    (tmp_path / "backup" / "recordings" / "r.0.sealed").chmod(0o600)  # as the recorder makes it
     return tmp_path
 
 
@@ -100,6 +101,16 @@ class TestRestore:
         done = restore(backed_up, machine)
         assert (done.returncode, done.stderr) == (0, "")
         assert "Everything opens" in done.stdout
+
+    def test_a_backup_of_what_was_restored_is_nobody_elses_to_read(self, backed_up: Path, machine: Path) -> None:
+        (machine / "keys").mkdir()
+        shutil.copy2(backed_up / "kek.json", machine / "keys")
+        assert restore(backed_up, machine).returncode == 0
+        again = backed_up / "again"
+        assert run("backup", str(again), TELECONSULT_DATA_DIR=str(machine)).returncode == 0
+        modes = {path.relative_to(again).as_posix(): path.stat().st_mode & 0o077 for path in again.rglob("*")}
+        assert (again.stat().st_mode & 0o077, set(modes.values())) == (0, {0})
+        assert {"records.dump", "keys.dump", f"audit/{DEFAULT_TENANT}.checkpoints"} <= set(modes)
 
     def test_without_the_key_file_nothing_begins(self, backed_up: Path, machine: Path) -> None:
         done = restore(backed_up, machine)

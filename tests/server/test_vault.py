@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,8 +74,8 @@ class OpenBao:
                 time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def bao() -> Iterator[OpenBao]:
+@contextmanager
+def running() -> Iterator[OpenBao]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -89,6 +90,12 @@ def bao() -> Iterator[OpenBao]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def bao() -> Iterator[OpenBao]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -144,6 +151,17 @@ class TestTransit:
             away = VaultProvider(session, replace(key, url="http://127.0.0.1:9"))
             with pytest.raises(KeyServiceUnavailable):
                 await away.unwrap(Wrapped(f"transit/{key.name}:v1", b"vault:v1:AAAA"), b"context")
+
+    async def test_a_sealed_service_is_unavailable(self) -> None:
+        with running() as own:
+            own.call("POST", "transit/keys/k", {"derived": True})
+            async with aiohttp.ClientSession() as session:
+                provider = VaultProvider(session, VaultKey(own.url, "k", TOKEN))
+                wrapped = await provider.wrap(KEY, b"context")
+                own.call("POST", "sys/seal", {})
+                with pytest.raises(KeyServiceUnavailable):
+                    await provider.unwrap(wrapped, b"context")
+                assert not await provider.healthy()
 
     async def test_healthy(self, provider: VaultProvider) -> None:
         assert await provider.healthy()
