@@ -263,6 +263,24 @@ class TestPrivacyOffice:
         assert await page.locator("#file-title").inner_text() == "Erased patient"
 
 
+SILENCE = """navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (!wanted.audio) throw new DOMException('none', 'NotFoundError');
+  return new AudioContext().createMediaStreamDestination().stream;
+};"""
+
+
+class TestSilentMicrophone:
+    """A mute switch, or a hand over the phone: the browser says all is well and nobody hears anything."""
+
+    async def test_is_told_with_what_to_do_and_holds_nobody_up(self, page: Page, fake: FakeWeb) -> None:
+        await page.add_init_script(SILENCE)
+        await PATIENT["check"].show(page, fake, "en")
+        await page.locator("main > section > button.primary").click()
+        await expect(page.locator("main")).to_contain_text("We cannot hear you yet", timeout=20_000)
+        await page.locator("main .actions .primary").click()
+        await page.wait_for_selector('[data-step="waiting"]')
+
+
 class TestLastWords:
     """A page that is closed before its socket came back."""
 

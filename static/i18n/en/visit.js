@@ -163,6 +163,7 @@ export const words = Object.freeze({
   'check.start': 'Start the test',
   'check.starting': 'Starting…',
   'check.speak': 'Please say a few words. The bar should move.',
+  'check.not_heard': 'We cannot hear you yet. Speak louder, or look for a mute switch on your microphone. You can go on all the same and write messages.',
   'check.heard': 'We can hear you.',
   'check.level': 'How loud you are',
   'check.picture': 'Your picture',

@@ -163,6 +163,7 @@ export const words = Object.freeze({
   'check.start': '开始测试',
   'check.starting': '正在开始…',
   'check.speak': '请说几句话，横条应该会动。',
+  'check.not_heard': '还没有听到您的声音。请大声一点，或检查麦克风是否被静音。您也可以继续，用文字交流。',
   'check.heard': '我们能听到您。',
   'check.level': '您的音量',
   'check.picture': '您的画面',

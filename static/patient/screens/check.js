@@ -15,6 +15,9 @@ import { Step } from '../state.js';
 // Speech at arm's length reaches about 0.3 on the meter's scale; half of that is a clear sign of life.
 const HEARD_LEVEL = 0.15;
 
+// Long enough to read the sentence and say a few words; a mute switch or a hand over the phone is told then.
+const SILENT_MS = 6_000;
+
 /**
  * @typedef {{microphone: boolean, camera: boolean, speaker: boolean}} Found
  * @typedef {{found: Found, signal: AbortSignal, kept: MediaStreamTrack[], line: LinePanel}} Check
@@ -73,6 +76,8 @@ async function checkMicrophone(check, panel) {
   const words = el('p', { role: 'status' }, t('check.speak'));
   fill(panel, el('h2', {}, t('check.microphone')), meter, words);
   let loudest = 0;
+  const patience = setTimeout(() => { if (loudest < HEARD_LEVEL) setText(words, t('check.not_heard')); }, SILENT_MS);
+  check.signal.addEventListener('abort', () => clearTimeout(patience), { once: true });
   watchLevel(track, (level) => {
     meter.value = level;
     loudest = Math.max(loudest, level);
