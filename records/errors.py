@@ -15,6 +15,10 @@ class StoreUnavailable(RecordsError):
     code = "store-unavailable"
 
 
+class StoreTooSlow(StoreUnavailable):
+    """The database gave a statement up at its time limit: too much was asked for, or too much at once."""
+
+
 class KeyServiceUnavailable(RecordsError):
     """The key service is out of reach; patients whose keys are cached go on, others must wait."""
 

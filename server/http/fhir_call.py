@@ -17,7 +17,15 @@ from aiohttp import web
 
 from records.access import Grade, place_grade
 from records.actors import Actor, ActorKind
-from records.errors import AccessDenied, KeyDestroyed, KeyServiceUnavailable, NotFound, RecordsError, StoreUnavailable
+from records.errors import (
+    AccessDenied,
+    KeyDestroyed,
+    KeyServiceUnavailable,
+    NotFound,
+    RecordsError,
+    StoreTooSlow,
+    StoreUnavailable,
+)
 from records.fhir import text
 from records.fhir.errors import (
     BadRequest,
@@ -378,6 +386,8 @@ def status_of(error: RecordsError) -> tuple[int, Issue]:
             return 404, Issue("not-found", "there is no such record, or none that this client may see")
         case KeyDestroyed():
             return 410, Issue("deleted", "this patient's records were erased and cannot be read again")
+        case StoreTooSlow():
+            return 503, Issue("too-costly", "this took too long; ask for less at once, or later")
         case StoreUnavailable() | KeyServiceUnavailable():
             return 503, Issue("transient", "the store is away for a moment; send the same request again")
         case _:

@@ -293,7 +293,7 @@ class TestRefused:
             "Observation?value-quantity=x",
             "Observation?code-value-quantity=8480-6", "Patient?gender:missing=maybe", "Patient?_count=-1",
             "Observation?patient.organization.partof.partof.partof.name=x", "Patient?_lastUpdated=yesterday",
-            "Patient?name=%00",
+            "Patient?name=%00", "Observation?_sort=date,-date,_id,-_id,_lastUpdated",
         ],
     )  # fmt: skip
     def test_is_400(self, fhir: Caller, search: str) -> None:

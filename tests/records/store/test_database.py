@@ -16,12 +16,14 @@ from records.errors import (
     NotFound,
     RecordsError,
     SchemaOutdated,
+    StoreTooSlow,
     StoreUnavailable,
 )
 from records.store.database import DEFAULT_TENANT, Database
 from records.store.faults import translate
 from records.store.key_file import create_key_file, load_keyring
 from records.store.tables import metadata
+from server.http.fhir_call import status_of
 
 from .conftest import OTHER_TENANT, SYSTEM, WANG, Store, TestClock, in_tenant, patient_of
 
@@ -225,6 +227,10 @@ class TestFaults:
     ])  # fmt: skip
     def test_store_is_unavailable(self, error: Exception) -> None:
         assert isinstance(translate(error), StoreUnavailable)
+
+    def test_the_time_limit_of_a_statement_is_told_apart(self) -> None:
+        assert isinstance(translate(asyncpg.QueryCanceledError()), StoreTooSlow)
+        assert status_of(StoreTooSlow("x"))[1].code == "too-costly"
 
     @pytest.mark.parametrize("error", [
         asyncpg.UniqueViolationError(), asyncpg.UndefinedTableError(), asyncpg.InsufficientPrivilegeError(),
