@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from records.audit.leaf import AuditOutcome
 from records.store.accounts import Account, NewAccount
 from records.store.admission import Throttle
 from records.store.database import DEFAULT_TENANT, Database
+from records.store.unit import Unit
 from server.auth import sessions
 from server.auth.passwords import Passwords
 from server.auth.principals import StaffRole, system_actor
@@ -59,6 +61,8 @@ async def log_in(database: Database, passwords: Passwords, attempt: Attempt) -> 
     is_right = await passwords.verify(account.password_hash if account else None, attempt.password)
     if account is None or not is_right:
         log.info("login.refused", extra={"request_id": attempt.request_id})
+        async with database.unit(actor) as unit:  # for an unknown account too: both must take the same time
+            await _record(unit, account, AuditOutcome.DENIED)
         raise WrongCredentials
     async with database.unit(actor) as unit:
         throttle = Throttle(unit)
@@ -66,8 +70,14 @@ async def log_in(database: Database, passwords: Passwords, attempt: Attempt) -> 
             await throttle.clear(key)
         await throttle.hit(_known(attempt), KNOWN_FOR)
         token = await sessions.open_staff(unit, account)
+        await _record(unit, account, AuditOutcome.SUCCESS)
     log.info("login.accepted", extra={"request_id": attempt.request_id, "account": str(account.id)})
     return LoggedIn(account, token)
+
+
+async def _record(unit: Unit, account: Account | None, outcome: AuditOutcome) -> None:
+    account_id = None if account is None else str(account.id)
+    await unit.audit.record("E", "account", entity_id=account_id, outcome=outcome, detail="login")
 
 
 async def _count(throttle: Throttle, attempt: Attempt) -> None:

@@ -6,9 +6,11 @@ import pytest
 from argon2 import extract_parameters
 from argon2.low_level import Type
 
+from records.store.database import DEFAULT_TENANT
 from server.auth import passwords
 from server.auth.accounts import PER_ACCOUNT, PER_KNOWN_BROWSER
 from server.auth.passwords import Passwords, PasswordTooShort
+from server.auth.principals import system_actor
 from tests.server.clinic import PASSWORD, Answer, Clinic, Person
 
 EMAIL = "lin@clinic.example"
@@ -16,6 +18,21 @@ EMAIL = "lin@clinic.example"
 
 async def try_password(person: Person, password: str, email: str = EMAIL, **headers: str) -> Answer:
     return await person.post("/api/session", {"email": email, "password": password}, **headers)
+
+
+class TestTrail:
+    """Who tried to come in stands in the chain, with the outcome; never the address that was typed."""
+
+    async def test_refused_and_accepted(self, clinic: Clinic) -> None:
+        account = await clinic.employ(EMAIL)
+        person = await clinic.person()
+        for password, email in (("wrong password", EMAIL), ("wrong password", "nobody@x.example"), (PASSWORD, EMAIL)):
+            await try_password(person, password, email)
+        async with clinic.database.unit(system_actor(DEFAULT_TENANT, "test", "r")) as unit:
+            entries = [each.fields for each in await unit.audit.search(entity_type="account", limit=1_000)]
+        tried = [(each.get("entity"), each["outcome"], each["detail"]) for each in entries if each["action"] == "E"]
+        assert tried == [(str(account), "8", "login"), (None, "8", "login"), (str(account), "0", "login")]
+        assert "clinic.example" not in str(entries)
 
 
 class TestAnswer:
