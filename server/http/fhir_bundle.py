@@ -124,6 +124,7 @@ def _referring(step: Step, known: dict[str, str]) -> Json:
     """Give a new resource with its id and references; it was valid in the Bundle, unless references change it."""
     changed: Json = with_references(step.resource, known)
     if changed is step.resource:
+        refuse_part(changed)
         return {**changed, "id": step.id}
     return _resource(step._replace(resource=changed))
 

@@ -186,6 +186,11 @@ class TestReferencesByCriteria:
         reply = fhir("POST", "", sent(transaction(wrong)))
         assert (reply.status, reply.json["issue"][0]["expression"]) == (400, ["Bundle.entry[0]"])
 
+    def test_an_entry_that_is_part_of_a_resource_is_refused(self, fhir: Caller) -> None:
+        part = patient() | {"meta": {"tag": [{"code": "SUBSETTED"}]}}
+        reply = fhir("POST", "", sent(transaction(entry(1, part))))
+        assert (reply.status, reply.json["issue"][0]["expression"]) == (422, ["Bundle.entry[0]"])
+
     def test_outside_of_a_transaction_they_are_not_kept(self, fhir: Caller) -> None:
         visit = encounter() | {"subject": {"display": "x"}}
         assert fhir("POST", "/Encounter", visit).status == 422
