@@ -12,7 +12,6 @@ import asyncio
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ import pytest
 from records.store.migrate import upgrade
 from server.adapters.embedded_postgres import APP_ROLE, LOGIN_ROLE, WEB_ROLE, EmbeddedPostgres, Place
 from server.processes import unprivileged_account
-from tests.fakes.folders import quick
+from tests.fakes.folders import cluster_folder
 
 T = TypeVar("T")
 
@@ -72,9 +71,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if external and programs is None:
         yield _external(external)
         return
-    # Not below pytest's own folder: root's is 0700, and PostgreSQL runs as an unprivileged account.
-    folder = Path(tempfile.mkdtemp(prefix="tc-test-", dir=quick()))
-    folder.chmod(0o711)
+    folder = cluster_folder()
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "60"}
     settings["max_wal_size"] = "128MB"  # of memory, perhaps
     server = EmbeddedPostgres(Place(folder, unprivileged_account(), programs, settings))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
@@ -18,3 +20,18 @@ def quick() -> str:
     """
     is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOMY_BYTES
     return str(MEMORY) if is_roomy else "/tmp"
+
+
+def cluster_folder() -> Path:
+    """
+    Make a folder for this process's PostgreSQL, and remove those of processes that ended without a word.
+
+    Not below pytest's own folder: root's is 0700, and PostgreSQL runs as an unprivileged account.
+    """
+    place = Path(quick())
+    for left in place.glob("tc-test-*-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"tc-test-{os.getpid()}-", dir=place))
+    folder.chmod(0o711)
+    return folder
