@@ -22,6 +22,8 @@ BROWSERS = (
 WAITING = ("tests/signaling/net", "tests/chaos", "tests/interop")
 PAIR = ("--numprocesses", "2", "--dist", "loadfile")
 REPORT = Path("build/computing.txt")
+# About five minutes are left of it then on two cores; a worker that died may leave the others waiting for ever.
+LONGEST_S = 1800
 
 
 def pytest_of(*arguments: str) -> list[str]:
@@ -48,12 +50,14 @@ def both() -> bool:
         computing = subprocess.Popen(["nice", "-n", "10", *COMPUTING], stdout=report, stderr=subprocess.STDOUT)
         try:
             browsers = subprocess.call(BESIDE)
-            status = computing.wait()
+            computing.wait(LONGEST_S)
+        except subprocess.TimeoutExpired:
+            print(f"What computes hangs: not done {LONGEST_S} s after the browsers", flush=True)
         finally:
-            computing.terminate()  # ended already, unless we were stopped
+            computing.terminate()  # ended already, unless it hangs or we were stopped
             computing.wait()
     print(REPORT.read_text(errors="replace"), flush=True)
-    return browsers == 0 and status == 0
+    return browsers == 0 and computing.returncode == 0
 
 
 def main() -> int:
