@@ -52,6 +52,8 @@ SETTINGS: Mapping[str, str] = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "idle_in_transaction_session_timeout": "30s",
+    # How long a first large load stays without statistics: until then plans guess one row (records/fhir/README.md).
+    "autovacuum_naptime": "5s",
     "password_encryption": "scram-sha-256",
     # A statement or a conflicting value in the log could be a patient's.
     "log_min_error_statement": "panic",
