@@ -24,7 +24,7 @@ run: install
 
 install: $(VENV)/.installed $(VENV)/.native
 
-# Without arguments in the lanes of tests/lanes.py, which keep two cores busy and no call waiting.
+# Without arguments in the lanes of tests/lanes.py, one after the other.
 test: test-tools $(VENV)/.native
 	@if [ -n "$(PYTEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(PYTEST_ARGS); fi; exec $(BIN)/python -m tests.lanes
 

@@ -49,7 +49,7 @@ class PageSocket:
 
     async def hear(self, kind: str, where: Callable[[Frame], bool] = lambda body: True) -> Frame:
         """Return the next message of a kind, wherever it stands among others."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 message = await self.socket.receive()
                 assert message.type is WSMsgType.TEXT, f"closed with {self.socket.close_code} before {kind}"
@@ -64,7 +64,7 @@ class PageSocket:
 
     async def closed(self) -> int | None:
         """Return the close code."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for message in self.socket:
                 self.frames.append(json.loads(message.data))
         return self.socket.close_code

@@ -134,7 +134,7 @@ class TestResult:
 
 async def line_record(doctor: Person, visit_id: str) -> list[dict[str, object]]:
     """Return what the visit keeps of its lines; it is written after the pages were told that the call is over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (kept := (await doctor.get(f"/api/visits/{visit_id}")).body["visit"]["line_record"]):
             await asyncio.sleep(0)
     return list(kept)

@@ -59,7 +59,7 @@ class Stream:
 
     async def next(self) -> dict[str, Any]:
         """Return the next document."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 line = (await self._lines.readline()).decode()
                 if line.startswith("data: "):

@@ -79,7 +79,7 @@ class CallClient:
         self.relay = (candidate[4], int(candidate[5]))
         self._remote = (media.first("ice-ufrag") or "", (media.first("ice-pwd") or "").encode())
         asyncio.get_running_loop().add_reader(self.sock.fileno(), self._read)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self._answered.is_set():
                 self.check()
                 with contextlib.suppress(TimeoutError):

@@ -47,7 +47,7 @@ class Seat:
 
     async def hears(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait for so many messages of a type."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := [m for m in self.heard if m["type"] == kind]) < count:
                 await asyncio.sleep(0.01)
         return found
@@ -62,7 +62,7 @@ async def seat(client: RelayClient, name: str, role: str, hello: dict[str, Any] 
     link = f"l_{name}_{id(opened)}"
     answered = await client.publish("room", name, link, connection.localDescription.sdp, {}, role=role)
     await connection.setRemoteDescription(RTCSessionDescription(answered.sdp, "answer"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while opened.channel.readyState != "open":
             await asyncio.sleep(0.01)
     opened.say(type="hello", **(hello or {}))
@@ -150,7 +150,7 @@ class TestHostile:
                         await transport_of(attacker)._send_data(packet_of(sctp, bytes(chunk)))
                     if number % 4 == 3:
                         await asyncio.sleep(0.002)  # a flood would be dropped at the link's queue instead
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while attacker.channel.readyState == "open":
                         await asyncio.sleep(0.01)
             doctor.say(seq=1, **STROKE)

@@ -46,7 +46,7 @@ async def flows(publisher: CallClient, subscriber: CallClient) -> None:
 
 
 async def next_event(relay: Running, kind: type) -> object:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in relay.client.events():
             if isinstance(event, kind):
                 return event
@@ -165,7 +165,7 @@ class TestCall:
     async def test_closing_alert_ends_the_link_and_its_tracks(self, relay: Running) -> None:
         async with call(relay.client, "room") as (publisher, _):
             await publisher._dtls.close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 async for event in relay.client.events():
                     if isinstance(event, TracksChanged) and event.tracks == ():
                         break
@@ -323,7 +323,7 @@ class TestStates:
     async def test_states_are_told_in_order(self, relay: Running) -> None:
         async with call(relay.client, "room"):
             found = []
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 async for event in relay.client.events():
                     if isinstance(event, LinkState):
                         found.append((event.seat, event.state))

@@ -25,7 +25,7 @@ class TestBridge:
             for byte in framed(b"hello") + framed(b"again"):
                 writer.write(bytes((byte,)))
             loop = asyncio.get_running_loop()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 data, address = await loop.sock_recvfrom(relay, 2048)
                 assert data == b"hello"
                 assert await loop.sock_recv(relay, 2048) == b"again"
